@@ -1,0 +1,19 @@
+/** Text from the agent, a repository or the network is data: what a terminal would act on is shown, not done. */
+
+// C0 and C1 controls, DEL, bidi marks and overrides, zero-width and line separators, the byte order mark.
+// deno-lint-ignore no-control-regex
+const UNSAFE =
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\u{e0000}-\u{e007f}]/gu;
+
+/**
+ * Escapes control characters, terminal escape sequences and bidi overrides as `\u{…}`, so that the text can be
+ * shown on one line of a terminal.
+ */
+export function escapeUntrusted(text: string): string {
+  return text.replace(UNSAFE, (char) => {
+    const code = char.codePointAt(0)!;
+    if (code === 0x0a) return "\\n";
+    if (code === 0x09) return "\\t";
+    return `\\u{${code.toString(16).padStart(2, "0")}}`;
+  });
+}

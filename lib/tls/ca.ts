@@ -1,0 +1,100 @@
+/** Certificate authorities of one bottle: made by the host at launch, one for egress and one for pipelock. */
+
+import "reflect-metadata";
+import * as x509 from "@peculiar/x509";
+import { OperatorError } from "../errors.ts";
+import { EC_P256, exportSec1, importPrivateKey } from "./pem.ts";
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+/** How long a CA is valid: a preserved bottle is resumed with the CA that it was made with. */
+const CA_LIFETIME = 825 * DAY;
+
+/** Signature algorithm of every certificate that bottle makes. */
+export const SIGNING = { name: "ECDSA", hash: "SHA-256" } as const;
+
+/** A CA as text, the way it lies in files. */
+export interface CaFiles {
+  /** Certificate, PEM. */
+  readonly certPem: string;
+  /** Private key, `EC PRIVATE KEY` PEM (SEC1): the only form that pipelock reads. Belongs in a 0600 file. */
+  readonly keyPem: string;
+  /** SHA-256 of the certificate's DER, `AB:CD:…`, as `openssl x509 -fingerprint -sha256` prints it. */
+  readonly fingerprint: string;
+}
+
+/** A CA that can sign. */
+export interface SigningCa {
+  /** The CA's certificate, PEM. */
+  readonly certPem: string;
+  /** Its private key. */
+  readonly key: CryptoKey;
+}
+
+/**
+ * Makes a CA: EC P-256, valid from an hour ago (clock skew) for 825 days, allowed to sign end-entity certificates
+ * only (path length 0).
+ */
+export async function mintCa(commonName: string): Promise<CaFiles> {
+  const keys = await crypto.subtle.generateKey(EC_P256, true, ["sign", "verify"]);
+  const now = Date.now();
+  const cert = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: randomSerial(),
+    name: [{ CN: [commonName] }],
+    notBefore: new Date(now - HOUR),
+    notAfter: new Date(now + CA_LIFETIME),
+    keys,
+    signingAlgorithm: SIGNING,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, crypto),
+    ],
+  }, crypto);
+  return {
+    certPem: `${cert.toString("pem")}\n`,
+    keyPem: await exportSec1(keys.privateKey),
+    fingerprint: await fingerprintOf(cert),
+  };
+}
+
+/**
+ * Reads a CA that {@linkcode mintCa} made.
+ *
+ * @throws {OperatorError} the certificate or the key cannot be read, it is no CA, or the two do not belong together
+ */
+export async function loadCa(certPem: string, keyPem: string): Promise<SigningCa> {
+  const cert = parseCertificate(certPem);
+  if (cert.getExtension(x509.BasicConstraintsExtension)?.ca !== true) {
+    throw new OperatorError("the CA certificate is not that of a certificate authority");
+  }
+  const key = await importPrivateKey(keyPem);
+  if (key === undefined) throw new OperatorError("the CA key is not an EC P-256 private key in PEM");
+  const probe = crypto.getRandomValues(new Uint8Array(32));
+  const publicKey = await cert.publicKey.export(EC_P256, ["verify"], crypto);
+  const signature = await crypto.subtle.sign(SIGNING, key, probe);
+  if (!await crypto.subtle.verify(SIGNING, publicKey, signature, probe)) {
+    throw new OperatorError("the CA key does not belong to the CA certificate");
+  }
+  return { certPem, key };
+}
+
+/** 127 random bits as hex: positive, and never the same twice under one issuer (RFC 5280 4.1.2.2). */
+export function randomSerial(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[0] = (bytes[0]! & 0x7f) | 0x40;
+  return bytes.toHex();
+}
+
+function parseCertificate(pem: string): x509.X509Certificate {
+  try {
+    return new x509.X509Certificate(pem);
+  } catch (cause) {
+    throw new OperatorError("the CA certificate is not a certificate in PEM", { cause });
+  }
+}
+
+async function fingerprintOf(cert: x509.X509Certificate): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", cert.rawData));
+  return digest.toHex().toUpperCase().replace(/..(?=.)/g, "$&:");
+}
