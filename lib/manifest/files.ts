@@ -1,0 +1,152 @@
+/**
+ * Manifest files on disk.
+ *
+ * Threat: the folder that bottle runs in is a cloned repository, and its `.bot-bottle/agents` is written by
+ * whoever wrote the repository. A symbolic link there could bring a file of the operator's into an agent's prompt; a
+ * pipe, a device or a huge file could hang bottle.
+ *
+ * Mechanism: only regular files of bounded size and number are read; from a repository no link is followed, neither
+ * the folders nor the files.
+ *
+ * Rejected: resolving links and allowing those that stay in the repository; manifests need none. In the operator's
+ * own home links are followed, since tools that manage dotfiles make them.
+ */
+
+import { join } from "@std/path";
+import { messageOf, OperatorError } from "../errors.ts";
+import { escapeUntrusted } from "../escape.ts";
+import { MANIFEST_NAME } from "./schema.ts";
+
+/** A file of more bytes than this is refused. */
+export const MAX_FILE = 1024 * 1024;
+/** A folder of more entries than this is refused. */
+const MAX_ENTRIES = 1000;
+
+/** One manifest as text. */
+export interface ManifestFile {
+  /** Name of the bottle or agent. */
+  readonly name: string;
+  /** Absolute path. */
+  readonly file: string;
+  /** Content of the file. */
+  readonly text: string;
+}
+
+/** Whose folder it is: links are followed in the operator's own only. */
+export type Owner = "operator" | "repository";
+
+/**
+ * Reads the manifests of one folder (`bottles` or `agents`) of a `.bot-bottle` folder, in the order of their names.
+ *
+ * @param warn told of every entry that is skipped
+ * @returns an empty list when there is no such folder
+ * @throws {OperatorError} a file or folder that cannot be read, is too great or is not UTF-8
+ */
+export async function readManifests(
+  root: string,
+  kind: "bottles" | "agents",
+  owner: Owner,
+  warn: (text: string) => void,
+): Promise<ManifestFile[]> {
+  const folder = join(root, kind);
+  for (const path of [root, folder]) {
+    if (!await isFolder(path, owner, warn)) return [];
+  }
+  const manifests: ManifestFile[] = [];
+  for (const entry of await entriesOf(folder)) {
+    const file = join(folder, entry);
+    const name = entry.endsWith(".md") ? entry.slice(0, -3) : "";
+    if (!MANIFEST_NAME.test(name)) {
+      warn(`${escapeUntrusted(file)} is skipped: a manifest's file name is [a-z][a-z0-9-]*.md`);
+    } else if (await isRegular(file, owner, warn)) {
+      manifests.push({ name, file, text: await readText(file) });
+    }
+  }
+  return manifests;
+}
+
+/** Whether something, of whatever kind, has this path. */
+export async function exists(path: string): Promise<boolean> {
+  return await infoOf(path, "repository") !== undefined;
+}
+
+async function isFolder(path: string, owner: Owner, warn: (text: string) => void): Promise<boolean> {
+  const info = await infoOf(path, owner);
+  if (info === undefined) return false;
+  if (info.isDirectory) return true;
+  const what = info.isSymlink ? "a repository's links are not followed" : "it is not a folder";
+  warn(`${escapeUntrusted(path)} is ignored: ${what}`);
+  return false;
+}
+
+async function isRegular(path: string, owner: Owner, warn: (text: string) => void): Promise<boolean> {
+  const info = await infoOf(path, owner);
+  if (info?.isFile) return true;
+  const what = info === undefined
+    ? "its link leads nowhere"
+    : info.isSymlink
+    ? "a repository's links are not followed"
+    : "it is not a file";
+  warn(`${escapeUntrusted(path)} is skipped: ${what}`);
+  return false;
+}
+
+async function infoOf(path: string, owner: Owner): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await (owner === "operator" ? Deno.stat(path) : Deno.lstat(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+    throw unreadable(path, error);
+  }
+}
+
+async function entriesOf(folder: string): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(folder)) {
+      names.push(entry.name);
+      if (names.length > MAX_ENTRIES) break;
+    }
+  } catch (error) {
+    throw unreadable(folder, error);
+  }
+  if (names.length > MAX_ENTRIES) {
+    throw new OperatorError(`${escapeUntrusted(folder)} holds more than ${MAX_ENTRIES} entries`);
+  }
+  return names.sort();
+}
+
+async function readText(path: string): Promise<string> {
+  const bytes = await readBounded(path);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new OperatorError(`${escapeUntrusted(path)} is not UTF-8 text`);
+  }
+}
+
+/** The size that the file system tells is not believed: the file may grow while it is read. */
+async function readBounded(path: string): Promise<Uint8Array> {
+  const buffer = new Uint8Array(MAX_FILE + 1);
+  let length = 0;
+  try {
+    using file = await Deno.open(path, { read: true });
+    while (length < buffer.length) {
+      const count = await file.read(buffer.subarray(length));
+      if (count === null) break;
+      length += count;
+    }
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  if (length > MAX_FILE) {
+    throw new OperatorError(`${escapeUntrusted(path)} is greater than ${MAX_FILE / 1024} KiB`);
+  }
+  return buffer.subarray(0, length);
+}
+
+function unreadable(path: string, cause: unknown): OperatorError {
+  return new OperatorError(`${escapeUntrusted(path)} cannot be read: ${escapeUntrusted(messageOf(cause))}`, {
+    cause,
+  });
+}

@@ -1,0 +1,125 @@
+/** What a manifest means once it is read and checked: readonly plain data that the rest of bottle works on. */
+
+/** Where a value of a bottle's environment comes from (SPEC 3, `env`). */
+export type EnvSource =
+  | { readonly kind: "literal"; readonly value: string }
+  /** `?text`: asked for at launch without echo. */
+  | { readonly kind: "prompt"; readonly text: string }
+  /** `${NAME}`: read from the host's environment. */
+  | { readonly kind: "host"; readonly name: string };
+
+/** How a credential is injected on a route. */
+export interface RouteAuth {
+  /** First word of the injected Authorization header. */
+  readonly scheme: "Bearer" | "token";
+  /** Name of the host environment variable that holds the token. */
+  readonly tokenRef: string;
+}
+
+/** One host that the bottle may reach. */
+export interface ManifestRoute {
+  /** Exact host in canonical form (`lib/net/host_name.ts`). */
+  readonly host: string;
+  /** Absolute path prefixes; empty means every path. */
+  readonly pathAllowlist: readonly string[];
+  /** Absent: nothing is injected. */
+  readonly auth?: RouteAuth;
+  /** pipelock does not look inside this host's TLS. */
+  readonly tlsPassthrough: boolean;
+  /** Private addresses or CIDRs that pipelock may dial for this host. */
+  readonly ssrfIpAllowlist: readonly string[];
+}
+
+/** Which agent program runs, and how it logs in. */
+export interface ProviderSettings {
+  /** Provider template; `lib/providers` knows the set. */
+  readonly template: string;
+  /** Absolute path of the operator's own agent Dockerfile. */
+  readonly dockerfile?: string;
+  /** Host environment variable with a login token (claude only). */
+  readonly authToken?: string;
+  /** Broker the host's own login (codex only). */
+  readonly forwardHostCredentials: boolean;
+}
+
+/** A git identity, either field may be absent. */
+export interface GitUser {
+  /** `user.name` */
+  readonly name?: string;
+  /** `user.email` */
+  readonly email?: string;
+}
+
+/** One repository behind the git gate. */
+export interface GitRepo {
+  /** Name of the mirror on the gate. */
+  readonly name: string;
+  /** The URL as written. */
+  readonly url: string;
+  /** Login name on the upstream. */
+  readonly user: string;
+  /** Canonical host. */
+  readonly host: string;
+  /** 22 unless the URL says otherwise. */
+  readonly port: number;
+  /** Path on the upstream, with its leading slash. */
+  readonly path: string;
+  /** Absolute path of the private key on the host. */
+  readonly identity: string;
+  /** Public host key (`ssh-ed25519 AAAA…`); absent: every connection is refused. */
+  readonly hostKey?: string;
+}
+
+/** A trust boundary, after `extends` is resolved. */
+export interface BottleManifest {
+  /** Name of the file without `.md`. */
+  readonly name: string;
+  /** File that declared it, for messages; `<object>` when it came from `fromObject`. */
+  readonly file: string;
+  /** The agent's environment, by name. */
+  readonly env: Readonly<Record<string, EnvSource>>;
+  /** Agent program and its login. */
+  readonly provider: ProviderSettings;
+  /** Hosts that the bottle may reach; no two are equal. */
+  readonly routes: readonly ManifestRoute[];
+  /** Git identity, before the agent's is laid over it. */
+  readonly gitUser: GitUser;
+  /** Repositories behind the gate; no two names are equal. */
+  readonly gitRepos: readonly GitRepo[];
+  /** Adds the supervise sidecar. */
+  readonly supervise: boolean;
+}
+
+/** Who runs in a bottle. */
+export interface AgentManifest {
+  /** Name of the file without `.md`. */
+  readonly name: string;
+  /** File that declared it, for messages; `<object>` when it came from `fromObject`. */
+  readonly file: string;
+  /** Name of the bottle that it runs in. */
+  readonly bottle: string;
+  /** Names of skill folders, each once. */
+  readonly skills: readonly string[];
+  /** Its own git identity; wins over the bottle's per field. */
+  readonly gitUser: GitUser;
+  /** Trimmed Markdown body; may be empty. */
+  readonly prompt: string;
+}
+
+/** A value of the git identity and which manifest it came from. */
+export interface ProvenValue {
+  /** What commits carry. */
+  readonly value: string;
+  /** Which manifest says so. */
+  readonly from: "agent" | "bottle";
+}
+
+/** An agent with its bottle: what `start` works on. */
+export interface ResolvedAgent {
+  /** Who runs. */
+  readonly agent: AgentManifest;
+  /** Where it runs. */
+  readonly bottle: BottleManifest;
+  /** The bottle's git identity with the agent's over it. */
+  readonly gitIdentity: { readonly name?: ProvenValue; readonly email?: ProvenValue };
+}
