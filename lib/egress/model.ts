@@ -1,0 +1,32 @@
+/** The routes of a bottle as the host decides them: provider's first, then the manifest's, then token slots. */
+
+/** One route in force. */
+export interface EgressRoute {
+  /** Canonical host. */
+  readonly host: string;
+  /** Absolute path prefixes; empty means every path. */
+  readonly pathAllowlist: readonly string[];
+  /** Injected credential; absent: none. */
+  readonly auth?: { readonly scheme: "Bearer" | "token"; readonly tokenRef: string; readonly slot: string };
+  /** The agent's own Authorization passes (provider routes without a token: the user may log in inside). */
+  readonly agentAuth: boolean;
+  readonly owner: "provider" | "manifest";
+  readonly tlsPassthrough: boolean;
+  readonly ssrfIpAllowlist: readonly string[];
+}
+
+/** A token slot: an environment variable of egress that holds a real credential. */
+export interface TokenSlot {
+  /** `EGRESS_TOKEN_N` */
+  readonly name: string;
+  /** Host environment variable, or a provider's `provisionedEnv` key. */
+  readonly tokenRef: string;
+}
+
+/** Everything that egress and pipelock are configured from. */
+export interface EgressPlan {
+  readonly routes: readonly EgressRoute[];
+  readonly slots: readonly TokenSlot[];
+  /** What the operator should know, e.g. a manifest route dropped because the provider owns its host. */
+  readonly warnings: readonly string[];
+}

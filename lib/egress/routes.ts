@@ -1,0 +1,82 @@
+/** The effective routes: the provider's own, then the manifest's for other hosts, then token slots. */
+
+import type { ManifestRoute } from "../manifest/model.ts";
+import type { ProviderRoute } from "../providers/provider.ts";
+import type { EgressPlan, EgressRoute, TokenSlot } from "./model.ts";
+
+/** Start of every slot's name; a number from 0 follows. */
+const SLOT_PREFIX = "EGRESS_TOKEN_";
+
+/**
+ * Decides the routes in force (SPEC 5). A provider owns its hosts outright: a manifest route for one of them is
+ * dropped, with a warning when that takes something away from the operator (a narrower path list, a credential,
+ * a pipelock exception). Slots are given in route order, one per distinct token reference.
+ *
+ * @param provider routes of the provider, hosts canonical and distinct
+ * @param manifest routes of the bottle, hosts canonical and distinct
+ */
+export function effectiveRoutes(
+  provider: readonly ProviderRoute[],
+  manifest: readonly ManifestRoute[],
+): EgressPlan {
+  const owned = new Set(provider.map((route) => route.host));
+  const slots: TokenSlot[] = [];
+  const withSlot = (auth: RouteCredential | undefined): EgressRoute["auth"] =>
+    auth === undefined ? undefined : { ...auth, slot: slotFor(slots, auth.tokenRef) };
+
+  const routes = [
+    ...provider.map((route) => providerRoute(route, withSlot(route.auth))),
+    ...manifest.filter((route) => !owned.has(route.host))
+      .map((route) => manifestRoute(route, withSlot(route.auth))),
+  ];
+  const warnings = manifest.filter((route) => owned.has(route.host)).flatMap(warningsForDropped);
+  return { routes, slots, warnings };
+}
+
+interface RouteCredential {
+  readonly scheme: "Bearer" | "token";
+  readonly tokenRef: string;
+}
+
+function providerRoute(route: ProviderRoute, auth: EgressRoute["auth"]): EgressRoute {
+  return {
+    host: route.host,
+    pathAllowlist: [],
+    ...(auth === undefined ? {} : { auth }),
+    agentAuth: auth === undefined,
+    owner: "provider",
+    tlsPassthrough: route.tlsPassthrough,
+    ssrfIpAllowlist: [],
+  };
+}
+
+function manifestRoute(route: ManifestRoute, auth: EgressRoute["auth"]): EgressRoute {
+  return {
+    host: route.host,
+    pathAllowlist: [...route.pathAllowlist],
+    ...(auth === undefined ? {} : { auth }),
+    agentAuth: false,
+    owner: "manifest",
+    tlsPassthrough: route.tlsPassthrough,
+    ssrfIpAllowlist: [...route.ssrfIpAllowlist],
+  };
+}
+
+function slotFor(slots: TokenSlot[], tokenRef: string): string {
+  const known = slots.find((slot) => slot.tokenRef === tokenRef);
+  if (known !== undefined) return known.name;
+  const name = `${SLOT_PREFIX}${slots.length}`;
+  slots.push({ name, tokenRef });
+  return name;
+}
+
+function warningsForDropped(route: ManifestRoute): string[] {
+  const lost: string[] = [];
+  if (route.pathAllowlist.length > 0 && !route.pathAllowlist.includes("/")) {
+    lost.push(`its path_allowlist (${route.pathAllowlist.join(", ")}) is widened to every path`);
+  }
+  if (route.auth !== undefined) lost.push(`its token ${route.auth.tokenRef} is not used`);
+  if (route.ssrfIpAllowlist.length > 0) lost.push("its ssrf_ip_allowlist is not used");
+  if (lost.length === 0) return [];
+  return [`the provider owns ${route.host}: the manifest's route for it is dropped, ${lost.join(", ")}`];
+}
