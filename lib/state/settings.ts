@@ -1,0 +1,193 @@
+/** The operator's settings: environment variables of the same name win over `~/.bot-bottle/config.yaml` (SPEC 10). */
+
+import { messageOf, OperatorError } from "../errors.ts";
+import { escapeUntrusted } from "../escape.ts";
+import { canonicalHost } from "../net/host_name.ts";
+import { parseIp } from "../net/ip.ts";
+import { homePaths, stateError } from "./paths.ts";
+import { knownNames } from "./known_names.ts";
+
+/** A name that the bundle resolves to a fixed address. */
+export interface ExtraHost {
+  /** Canonical host name. */
+  readonly name: string;
+  /** Canonical address. */
+  readonly ip: string;
+}
+
+/** Settings after merging, each absent when neither source sets it. */
+export interface Settings {
+  /** BOT_BOTTLE_BACKEND @default "docker" */
+  readonly backend?: string;
+  /** BOT_BOTTLE_EXTRA_CA: absolute path of a PEM file. */
+  readonly extraCa?: string;
+  /** BOT_BOTTLE_EXTRA_HOSTS: `name=ip,…` */
+  readonly extraHosts: readonly ExtraHost[];
+  /** BOT_BOTTLE_IMAGE: replaces the agent image. */
+  readonly image?: string;
+  /** BOT_BOTTLE_BASE_IMAGE */
+  readonly baseImage?: string;
+  /** BOT_BOTTLE_PIPELOCK_IMAGE */
+  readonly pipelockImage?: string;
+  /** BOT_BOTTLE_GITLEAKS_IMAGE */
+  readonly gitleaksImage?: string;
+  /** BOT_BOTTLE_DENO_IMAGE */
+  readonly denoImage?: string;
+  /** BOT_BOTTLE_CONTAINER_HOME @default "/home/node" */
+  readonly containerHome: string;
+  /** BOT_BOTTLE_GUEST_HOME @default "/home/node" */
+  readonly guestHome: string;
+}
+
+/** Default home folder in a guest. */
+const DEFAULT_HOME = "/home/node";
+
+/** Every setting: its variable, which is also its key in the file. */
+const NAMES = [
+  "BOT_BOTTLE_BACKEND",
+  "BOT_BOTTLE_EXTRA_CA",
+  "BOT_BOTTLE_EXTRA_HOSTS",
+  "BOT_BOTTLE_IMAGE",
+  "BOT_BOTTLE_BASE_IMAGE",
+  "BOT_BOTTLE_PIPELOCK_IMAGE",
+  "BOT_BOTTLE_GITLEAKS_IMAGE",
+  "BOT_BOTTLE_DENO_IMAGE",
+  "BOT_BOTTLE_CONTAINER_HOME",
+  "BOT_BOTTLE_GUEST_HOME",
+] as const;
+
+type Name = typeof NAMES[number];
+
+/** A setting as written, and where, for messages. */
+interface Written {
+  readonly value: string;
+  readonly where: string;
+}
+
+/**
+ * Reads the operator's settings: a variable of the environment wins over the key of that name in
+ * `~/.bot-bottle/config.yaml`. An empty value counts as not set.
+ *
+ * @throws {OperatorError} naming the variable, or the file and its key
+ */
+export async function loadSettings(
+  env: Readonly<Record<string, string>>,
+  home: string,
+): Promise<Settings> {
+  const file = await readConfig(homePaths(home).config);
+  const written = (name: Name): Written | undefined => {
+    const value = env[name];
+    if (value !== undefined && value !== "") return { value, where: name };
+    return file[name];
+  };
+  const text = (name: Name): string | undefined => checked(written(name), plainText)?.value;
+  return definedOnly({
+    backend: text("BOT_BOTTLE_BACKEND"),
+    extraCa: checked(written("BOT_BOTTLE_EXTRA_CA"), (at) => hostPath(at, home))?.value,
+    extraHosts: extraHosts(written("BOT_BOTTLE_EXTRA_HOSTS")),
+    image: text("BOT_BOTTLE_IMAGE"),
+    baseImage: text("BOT_BOTTLE_BASE_IMAGE"),
+    pipelockImage: text("BOT_BOTTLE_PIPELOCK_IMAGE"),
+    gitleaksImage: text("BOT_BOTTLE_GITLEAKS_IMAGE"),
+    denoImage: text("BOT_BOTTLE_DENO_IMAGE"),
+    containerHome: checked(written("BOT_BOTTLE_CONTAINER_HOME"), guestPath)?.value ?? DEFAULT_HOME,
+    guestHome: checked(written("BOT_BOTTLE_GUEST_HOME"), guestPath)?.value ?? DEFAULT_HOME,
+  });
+}
+
+/** Settings of the file, by name. An absent file sets nothing. */
+async function readConfig(path: string): Promise<Partial<Record<Name, Written>>> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) return {};
+    throw stateError("cannot read", path, cause);
+  }
+  const where = escapeUntrusted(path);
+  const yaml = await parseYaml(text, where);
+  if (yaml === null || yaml === undefined) return {};
+  if (typeof yaml !== "object" || Array.isArray(yaml)) {
+    throw new OperatorError(`${where}: the top level must be a map of settings`);
+  }
+  const settings: Partial<Record<Name, Written>> = {};
+  for (const [key, value] of Object.entries(yaml)) {
+    const name = NAMES.find((known) => known === key);
+    if (name === undefined) {
+      throw new OperatorError(`${where}: ${escapeUntrusted(key)} is not a setting`, {
+        mend: knownNames(key, NAMES),
+      });
+    }
+    if (typeof value !== "string") {
+      throw new OperatorError(`${where}: ${name} must be a string`, { mend: "put it in quotes" });
+    }
+    if (value !== "") settings[name] = { value, where: `${where}: ${name}` };
+  }
+  return settings;
+}
+
+/** Loaded only when there is a file to read. */
+async function parseYaml(text: string, where: string): Promise<unknown> {
+  const { parse }: { parse: (text: string) => unknown } = await import("@std/yaml");
+  try {
+    return parse(text);
+  } catch (cause) {
+    const reason = messageOf(cause).split("\n")[0] ?? "";
+    throw new OperatorError(`${where} is not YAML: ${escapeUntrusted(reason)}`, { cause });
+  }
+}
+
+function checked(written: Written | undefined, check: (at: Written) => string): Written | undefined {
+  return written === undefined ? undefined : { value: check(written), where: written.where };
+}
+
+function plainText(at: Written): string {
+  if (/^[\x21-\x7e]+$/.test(at.value)) return at.value;
+  throw bad(at, "it must be one word of plain characters");
+}
+
+/** An absolute path on the host; `~` is the operator's home. */
+function hostPath(at: Written, home: string): string {
+  const { value } = at;
+  if (value === "~" || value.startsWith("~/")) return home + value.slice(1);
+  if (value.startsWith("/")) return value;
+  throw bad(at, "it must be an absolute path or begin with ~/");
+}
+
+/** An absolute path in the guest that is one plain folder below the root. */
+function guestPath(at: Written): string {
+  const path = at.value.length > 1 ? at.value.replace(/\/$/, "") : at.value;
+  const names = path.slice(1).split("/");
+  const plain = names.every((name) => /^[A-Za-z0-9._-]+$/.test(name) && name !== "." && name !== "..");
+  if (path.startsWith("/") && plain) return path;
+  throw bad(at, "it must be an absolute path in the guest");
+}
+
+function extraHosts(written: Written | undefined): readonly ExtraHost[] {
+  if (written === undefined) return [];
+  const hosts: ExtraHost[] = [];
+  for (const part of written.value.split(",").map((text) => text.trim()).filter((text) => text !== "")) {
+    const equals = part.indexOf("=");
+    if (equals < 0) throw bad({ ...written, value: part }, "write it as name=ip,…");
+    const name = canonicalHost(part.slice(0, equals).trim());
+    const ip = parseIp(part.slice(equals + 1).trim());
+    const named = { ...written, value: part };
+    if (name === undefined || parseIp(name) !== undefined) throw bad(named, "the name is not a host name");
+    if (ip === undefined) throw bad(named, "the address is not an IP address");
+    if (hosts.some((host) => host.name === name)) throw bad(named, "the name is given twice");
+    hosts.push({ name, ip: ip.text });
+  }
+  return hosts;
+}
+
+function bad(at: Written, mend: string): OperatorError {
+  return new OperatorError(`${at.where}: '${escapeUntrusted(at.value)}' is not valid`, { mend });
+}
+
+/** Absent stays absent instead of being present as undefined. */
+function definedOnly<T extends object>(record: T): T {
+  for (const key of Object.keys(record) as (keyof T)[]) {
+    if (record[key] === undefined) delete record[key];
+  }
+  return record;
+}
