@@ -1,0 +1,167 @@
+/** Starts a bottle's bundle: its container, its files, its tokens over standard input. */
+
+import type { BottlePlan } from "../../lib/bottle/plan.ts";
+import { INIT_READY_LINE } from "../../lib/bundle/daemons.ts";
+import { renderSecretsLine } from "../../lib/bundle/secrets_line.ts";
+import { type BundleSpec, bundleSpec } from "../../lib/bundle/spec.ts";
+import { renderRoutes } from "../../lib/egress/wire.ts";
+import { OperatorError } from "../../lib/errors.ts";
+import { escapeUntrusted } from "../../lib/escape.ts";
+import { pipelockConfig, renderPipelockConfig } from "../../lib/pipelock/config.ts";
+import { Secret } from "../../lib/secret.ts";
+import { statePaths, writeStateFile } from "../../lib/state/paths.ts";
+import { type CaFiles, mintCa } from "../../lib/tls/ca.ts";
+import type { GuestCa } from "../provision.ts";
+import type { BottleNetworks } from "./bottle_networks.ts";
+import { bundleContainer } from "./container_specs.ts";
+import type { DockerContext } from "./context.ts";
+import { startWithStdin } from "./engine/attach.ts";
+import {
+  containerLogs,
+  createContainer,
+  inspectContainer,
+  putArchive,
+  removeContainer,
+} from "./engine/containers.ts";
+import { atEdge } from "./engine/errors.ts";
+import { connectNetwork } from "./engine/networks.ts";
+import { packTar } from "./engine/tar.ts";
+import { resourceLabels, resourceName } from "./names.ts";
+import { type Teardown, together } from "./teardown.ts";
+
+/** How long the daemons may take to accept connections, milliseconds. */
+const READY_MS = 20_000;
+
+/** A started bundle. */
+export interface Bundle {
+  readonly id: string;
+  /** IPv4 address on the internal network. */
+  readonly address: string;
+  /** TCP ports that the agent may connect to. */
+  readonly ports: readonly number[];
+  /** What the guest must trust. */
+  readonly ca: GuestCa;
+  /** Resolves when every daemon accepts connections. @throws {OperatorError} the bundle ended, or took too long */
+  ready(signal: AbortSignal): Promise<void>;
+}
+
+/** What a bundle is started with. */
+export interface BundleStart {
+  readonly image: string;
+  readonly networks: BottleNetworks;
+}
+
+/** Creates, fills and starts the bundle. @throws {OperatorError} */
+export async function startBundle(
+  context: DockerContext,
+  plan: BottlePlan,
+  start: BundleStart,
+  teardown: Teardown,
+): Promise<Bundle> {
+  const { engine } = context;
+  const name = resourceName(plan.identity, "bundle");
+  const [egressCa, pipelockCa] = await together(
+    mintCa(`bottle ${plan.identity} egress`),
+    mintCa(`bottle ${plan.identity} pipelock`),
+  );
+  const spec = await specOf(plan, egressCa, pipelockCa);
+  await saveConfiguration(context, plan, spec);
+  teardown.add(`removing container ${name}`, () => removeContainer(engine, name));
+  const labels = resourceLabels(plan.identity, context.home, "bundle");
+  const id = await atEdge(
+    `creating container ${name}`,
+    createContainer(engine, name, bundleContainer(start.image, labels, start.networks.egress, spec)),
+  );
+  await together(
+    atEdge(`connecting ${name} to its network`, connectNetwork(engine, start.networks.internal, id)),
+    atEdge(`filling ${name}`, putArchive(engine, id, bundleTar(spec))),
+  );
+  await atEdge(`starting ${name}`, startWithStdin(engine, id, renderSecretsLine(plan.tokens)));
+  const info = await atEdge(`inspecting ${name}`, inspectContainer(engine, id));
+  const address = info?.NetworkSettings.Networks[start.networks.internal]?.IPAddress ?? "";
+  if (address === "") throw await ended(context, id, "ended as it started");
+  return {
+    id,
+    address,
+    ports: spec.ports.map((port) => port.port),
+    ca: { certPem: egressCa.certPem, fingerprint: egressCa.fingerprint },
+    ready: (signal) => untilReady(context, id, signal),
+  };
+}
+
+/** The bundle of this plan, as data. */
+async function specOf(plan: BottlePlan, egressCa: CaFiles, pipelockCa: CaFiles): Promise<BundleSpec> {
+  const { extraCa } = plan.settings;
+  return bundleSpec({
+    daemons: ["egress", "pipelock"],
+    routesYaml: renderRoutes(plan.egress),
+    pipelockYaml: renderPipelockConfig(pipelockConfig({
+      routes: plan.egress.routes,
+      extraHosts: plan.settings.extraHosts,
+    })),
+    egressCa,
+    pipelockCa,
+    egress: plan.egress,
+    extraHosts: plan.settings.extraHosts,
+    extraCaPem: extraCa === undefined ? undefined : await Deno.readTextFile(extraCa),
+  });
+}
+
+/** What is in force is kept in the state folder too, readable by the operator alone; it holds no token. */
+async function saveConfiguration(context: DockerContext, plan: BottlePlan, spec: BundleSpec): Promise<void> {
+  const paths = statePaths(context.hostHome, plan.identity);
+  await Promise.all(spec.files.map(async (file) => {
+    const [folder, name] = file.path.split("/").slice(-2) as [string, string];
+    const into = folder === "egress" ? paths.egress : paths.pipelock;
+    await writeStateFile(`${into}/${name}`, textOf(file.content));
+  }));
+}
+
+function bundleTar(spec: BundleSpec): ReadableStream<Uint8Array> {
+  return packTar([
+    ...spec.dirs.map((dir) => ({ ...dir, type: "directory" as const, gid: dir.uid })),
+    ...spec.files.map((file) => ({
+      ...file,
+      type: "file" as const,
+      gid: file.uid,
+      content: textOf(file.content),
+    })),
+  ]);
+}
+
+function textOf(content: string | Secret): string {
+  return content instanceof Secret ? content.reveal() : content;
+}
+
+/** Follows init's log until it says that every daemon accepts connections. */
+async function untilReady(context: DockerContext, id: string, signal: AbortSignal): Promise<void> {
+  const patience = AbortSignal.timeout(READY_MS);
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    const logs = containerLogs(context.engine, id, {
+      follow: true,
+      signal: AbortSignal.any([signal, patience]),
+    });
+    for await (const frame of logs) {
+      text += decoder.decode(frame.bytes, { stream: true });
+      if (text.split("\n").includes(INIT_READY_LINE)) return;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!patience.aborted) throw error;
+    throw await ended(context, id, `was not ready within ${READY_MS / 1000} s`);
+  }
+  throw await ended(context, id, "ended before it was ready");
+}
+
+/** An error with the bundle's last words. */
+async function ended(context: DockerContext, id: string, what: string): Promise<OperatorError> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const frame of containerLogs(context.engine, id, { tail: 8 })) {
+    text += decoder.decode(frame.bytes);
+  }
+  const words = escapeUntrusted(text.trim().split("\n").join(" | "));
+  return new OperatorError(`the sidecar bundle ${what}: ${words === "" ? "it said nothing" : words}`);
+}

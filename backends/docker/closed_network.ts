@@ -1,0 +1,106 @@
+/** Closes the agent's network and proves it, with the engine; what is done and tried stands in the two neighbours. */
+
+import type { BottlePlan } from "../../lib/bottle/plan.ts";
+import { DAEMONS } from "../../lib/bundle/daemons.ts";
+import { OperatorError } from "../../lib/errors.ts";
+import { escapeUntrusted } from "../../lib/escape.ts";
+import type { Agent } from "./agent.ts";
+import type { BottleNetworks } from "./bottle_networks.ts";
+import type { Bundle } from "./bundle.ts";
+import { closerContainer } from "./container_specs.ts";
+import type { DockerContext } from "./context.ts";
+import {
+  containerLogs,
+  createContainer,
+  removeContainer,
+  startContainer,
+  waitContainer,
+} from "./engine/containers.ts";
+import { atEdge } from "./engine/errors.ts";
+import { runExec } from "./engine/exec.ts";
+import { inspectNetwork } from "./engine/networks.ts";
+import { resourceLabels, resourceName } from "./names.ts";
+import { closingScript } from "./network_closure.ts";
+import { probeFindings, type ProbeInput, probeScript } from "./network_probe.ts";
+import type { Teardown } from "./teardown.ts";
+
+/** What is closed, towards whom, and the image that brings the tools. */
+export interface Closing {
+  readonly image: string;
+  readonly agent: Agent;
+  readonly bundle: Bundle;
+}
+
+/** Sets routes and rules in the agent's network namespace. @throws {OperatorError} */
+export async function closeNetwork(
+  context: DockerContext,
+  plan: BottlePlan,
+  closing: Closing,
+  teardown: Teardown,
+): Promise<void> {
+  // gVisor has a network stack of its own, which rules of the namespace do not bind; the probe decides alone.
+  if (closing.agent.runtime !== "runc") return;
+  const { engine } = context;
+  const name = resourceName(plan.identity, "closer");
+  const script = closingScript({ address: closing.bundle.address, ports: closing.bundle.ports });
+  teardown.add(`removing container ${name}`, () => removeContainer(engine, name));
+  const id = await atEdge(
+    `creating container ${name}`,
+    createContainer(
+      engine,
+      name,
+      closerContainer(
+        closing.image,
+        resourceLabels(plan.identity, context.home, "closer"),
+        closing.agent.id,
+        script,
+      ),
+    ),
+  );
+  const ended = waitContainer(engine, id, "next-exit");
+  await atEdge(`starting ${name}`, startContainer(engine, id));
+  const status = await atEdge(`waiting for ${name}`, ended);
+  if (status !== 0) {
+    const decoder = new TextDecoder();
+    let text = "";
+    for await (const frame of containerLogs(engine, id, { tail: 5 })) text += decoder.decode(frame.bytes);
+    throw new OperatorError(
+      `the agent's network could not be closed (exit status ${status}): ${escapeUntrusted(text.trim())}`,
+    );
+  }
+  await atEdge(`removing ${name}`, removeContainer(engine, id));
+}
+
+/** Probes from inside the agent container. @throws {OperatorError} naming what is not proven closed */
+export async function proveClosed(
+  context: DockerContext,
+  inside: { readonly agent: Agent; readonly bundle: Bundle; readonly networks: BottleNetworks },
+): Promise<void> {
+  const input: ProbeInput = {
+    egress: { address: inside.bundle.address, port: DAEMONS.egress.port },
+    gateways: await gatewaysOf(context, inside.networks.internal),
+    hostAddresses: hostAddresses(),
+  };
+  const result = await atEdge(
+    "probing the agent's network",
+    runExec(context.engine, inside.agent.id, { argv: ["bash", "-c", probeScript(input)], user: "node" }),
+  );
+  const findings = probeFindings(input, result.stdout);
+  if (findings.length === 0) return;
+  throw new OperatorError(
+    `the agent's network cannot be proven closed, so the bottle is not started: ${findings.join("; ")}`,
+  );
+}
+
+/** Addresses at which the engine's bridge may answer: configured, or the first of the subnet. */
+async function gatewaysOf(context: DockerContext, network: string): Promise<readonly string[]> {
+  const info = await atEdge(`inspecting network ${network}`, inspectNetwork(context.engine, network));
+  return (info?.IPAM.Config ?? []).flatMap((config) => config.Gateway?.split("/")[0] ?? []);
+}
+
+/** IPv4 addresses of this host's interfaces, loopback left out. */
+function hostAddresses(): readonly string[] {
+  return Deno.networkInterfaces()
+    .filter((face) => face.family === "IPv4" && !face.address.startsWith("127."))
+    .map((face) => face.address);
+}

@@ -1,0 +1,99 @@
+/** The create requests of a bottle's containers. No value that is secret, or the manifest's, stands in them. */
+
+import type { BundleSpec } from "../../lib/bundle/spec.ts";
+import type { ContainerCreate } from "./engine/containers.ts";
+
+const MIB = 1024 * 1024;
+
+/** Bounds of the agent container: room for builds and test suites, not for a fork bomb. */
+export const AGENT_LIMITS = { pids: 4096, memoryBytes: 8192 * MIB } as const;
+
+/** Bounds of the bundle. */
+export const BUNDLE_LIMITS = { pids: 512, memoryBytes: 2048 * MIB } as const;
+
+const HARDENING = {
+  CapDrop: ["ALL"],
+  SecurityOpt: ["no-new-privileges:true"],
+  RestartPolicy: { Name: "no" },
+} as const;
+
+/** What an agent container is made from. */
+export interface AgentContainerInput {
+  readonly image: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Name of the internal network. */
+  readonly network: string;
+  /** `runc` or `runsc`. */
+  readonly runtime: string;
+}
+
+/** The agent container, started on an idle holder: programs are exec'd once its network is closed. */
+export function agentContainer(input: AgentContainerInput): ContainerCreate {
+  return {
+    Image: input.image,
+    Entrypoint: ["sleep"],
+    Cmd: ["infinity"],
+    User: "node",
+    Labels: { ...input.labels },
+    HostConfig: {
+      ...HARDENING,
+      Init: true,
+      Runtime: input.runtime,
+      NetworkMode: input.network,
+      PidsLimit: AGENT_LIMITS.pids,
+      Memory: AGENT_LIMITS.memoryBytes,
+    },
+  };
+}
+
+/** The bundle container on its egress network; it joins the internal one before it starts. */
+export function bundleContainer(
+  image: string,
+  labels: Readonly<Record<string, string>>,
+  network: string,
+  spec: BundleSpec,
+): ContainerCreate {
+  return {
+    Image: image,
+    Entrypoint: [...spec.command],
+    Cmd: [],
+    User: spec.user,
+    // Tokens come as one line on init's standard input, then it is closed.
+    AttachStdin: true,
+    OpenStdin: true,
+    StdinOnce: true,
+    Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
+    Labels: { ...labels },
+    HostConfig: {
+      ...HARDENING,
+      CapAdd: spec.capabilities.map((capability) => capability.name),
+      NetworkMode: network,
+      ExtraHosts: spec.extraHosts.map((host) => `${host.name}:${host.ip}`),
+      PidsLimit: BUNDLE_LIMITS.pids,
+      Memory: BUNDLE_LIMITS.memoryBytes,
+    },
+  };
+}
+
+/** The short-lived container that closes the agent's network namespace. */
+export function closerContainer(
+  image: string,
+  labels: Readonly<Record<string, string>>,
+  agentContainerId: string,
+  script: string,
+): ContainerCreate {
+  return {
+    Image: image,
+    Entrypoint: ["/bin/sh", "-c", script],
+    Cmd: [],
+    User: "0",
+    Labels: { ...labels },
+    HostConfig: {
+      ...HARDENING,
+      CapAdd: ["NET_ADMIN"],
+      NetworkMode: `container:${agentContainerId}`,
+      ReadonlyRootfs: true,
+      PidsLimit: 32,
+    },
+  };
+}

@@ -1,0 +1,82 @@
+/** From a plan to a running bottle, step by step; a failure or an abort at any step takes back what was made. */
+
+import type { Bottle, Progress } from "../../lib/bottle/contracts.ts";
+import type { BottlePlan } from "../../lib/bottle/plan.ts";
+import { statePaths } from "../../lib/state/paths.ts";
+import { provision } from "../provision.ts";
+import { closeNetwork, proveClosed } from "./closed_network.ts";
+import type { DockerContext } from "./context.ts";
+import { DockerBottle } from "./bottle.ts";
+import { readyGuest, startAgent } from "./agent.ts";
+import { startBundle } from "./bundle.ts";
+import { ensureImages } from "./images.ts";
+import { makeNetworks } from "./bottle_networks.ts";
+import { Teardown, together } from "./teardown.ts";
+
+/**
+ * Launches a bottle (SPEC 10, docker).
+ *
+ * The order is the security: the agent container idles on its holder until its network is closed and proven
+ * closed; only then is anything of the operator's copied in, and the agent program is started last, by `attach`.
+ *
+ * @throws {OperatorError} the step that failed; the signal's reason when it was aborted
+ */
+export async function launch(
+  context: DockerContext,
+  plan: BottlePlan,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Bottle> {
+  await using teardown = new Teardown((text) => progress.warn(text));
+  const step = (name: string): void => {
+    signal.throwIfAborted();
+    progress.step(name);
+  };
+
+  step("images");
+  const images = await ensureImages(context, plan, progress, signal);
+  step("networks");
+  teardown.stage();
+  const networks = await makeNetworks(context, plan, teardown);
+  step("containers");
+  teardown.stage();
+  const [bundle, agent] = await together(
+    startBundle(context, plan, { image: images.bundle, networks }, teardown),
+    startAgent(context, plan, { image: images.agent, networks }, teardown, progress),
+  );
+  step("close the network");
+  await together(
+    closeNetwork(context, plan, { image: images.bundle, agent, bundle }, teardown),
+    bundle.ready(signal),
+  );
+  step("prove it closed");
+  const [ids] = await together(
+    readyGuest(context, plan, agent, bundle.address),
+    proveClosed(context, { agent, bundle, networks }),
+  );
+
+  const bottle = new DockerBottle({
+    context,
+    plan,
+    agent,
+    ids,
+    teardown: teardown.handOver(),
+    signal,
+    warn: (text) => progress.warn(text),
+  });
+  try {
+    await provision(bottle, plan, {
+      ca: bundle.ca,
+      transcript: statePaths(context.hostHome, plan.identity).transcript,
+    }, {
+      step,
+      detail: (text) => progress.detail(text),
+      warn: (text) => progress.warn(text),
+    });
+    signal.throwIfAborted();
+    return bottle;
+  } catch (error) {
+    await bottle.close();
+    throw error;
+  }
+}

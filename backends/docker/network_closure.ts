@@ -1,0 +1,61 @@
+/**
+ * Closes the agent's network.
+ *
+ * Threat: an `internal` network has no route out, yet the host answers at the bridge's gateway address, other
+ * services of the host listen there, and unpatched engines forward DNS (CVE-2024-29018).
+ *
+ * Mechanism: a short-lived container of the bundle image joins the agent's network namespace with `NET_ADMIN`
+ * and sets two layers there, either of which is enough. Routes: only the bundle's address is reachable, all
+ * else is prohibited (a connection fails at once, with "Permission denied"). Filter: only the bundle's ports,
+ * and never the engine's resolver at 127.0.0.11. The agent has no capabilities and cannot undo either.
+ *
+ * Rejected: rules on the host's bridge (they need root on the host and survive a crash of bottle); an init
+ * program inside the agent container that drops privileges (the agent's image is the operator's own).
+ */
+
+/** Where the agent may connect to. */
+export interface AllowedPeer {
+  /** IPv4 address of the bundle on the internal network. */
+  readonly address: string;
+  /** TCP ports of the daemons that the agent uses. */
+  readonly ports: readonly number[];
+}
+
+/** The filter rules, as `nft -f` reads them. */
+export function filterRules(peer: AllowedPeer): string {
+  return `table inet bottle {
+  chain output {
+    type filter hook output priority 0; policy drop;
+    ip daddr 127.0.0.11 reject with icmpx type admin-prohibited
+    oifname "lo" accept
+    ip daddr ${peer.address} tcp dport { ${peer.ports.join(", ")} } accept
+    reject with icmpx type admin-prohibited
+  }
+  chain input {
+    type filter hook input priority 0; policy drop;
+    iifname "lo" accept
+    ct state established,related accept
+  }
+  chain forward {
+    type filter hook forward priority 0; policy drop;
+  }
+}
+`;
+}
+
+/**
+ * The script that the closing container runs. It first routes to the bundle alone, then prohibits the rest; the
+ * filter goes in before, so that there is no moment in which neither holds.
+ */
+export function closingScript(peer: AllowedPeer): string {
+  return `set -eu
+nft -f - <<'RULES'
+${filterRules(peer)}RULES
+device=$(ip -4 -o route get ${peer.address} | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p')
+ip -4 route replace ${peer.address}/32 dev "$device" scope link
+ip -4 route show | while read -r route; do
+  case "$route" in "${peer.address} "*) ;; *) ip -4 route del $route ;; esac
+done
+ip -4 route add prohibit default
+`;
+}

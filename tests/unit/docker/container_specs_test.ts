@@ -1,0 +1,59 @@
+import { assertEquals } from "@std/assert";
+import { agentContainer, closerContainer } from "../../../backends/docker/container_specs.ts";
+import { chooseRuntime } from "../../../backends/docker/agent.ts";
+import type { EngineFacts } from "../../../backends/docker/engine/system.ts";
+import { homeDigest, resourceName } from "../../../backends/docker/names.ts";
+
+const AGENT = agentContainer({
+  image: "image",
+  labels: { a: "b" },
+  network: "internal",
+  runtime: "runc",
+});
+
+Deno.test("the agent container has no capabilities, no new privileges, no mounts, no environment", () => {
+  const { HostConfig: host } = AGENT;
+  assertEquals(host?.CapDrop, ["ALL"]);
+  assertEquals(host?.CapAdd, undefined);
+  assertEquals(host?.SecurityOpt, ["no-new-privileges:true"]);
+  assertEquals(host?.Mounts, undefined);
+  assertEquals(host?.RestartPolicy, { Name: "no" });
+  assertEquals(AGENT.Env, undefined);
+  assertEquals(AGENT.User, "node");
+});
+
+Deno.test("the closing container joins the agent's namespace with NET_ADMIN and nothing else", () => {
+  const { HostConfig: host } = closerContainer("bundle", {}, "agent-id", "true");
+  assertEquals(host?.NetworkMode, "container:agent-id");
+  assertEquals(host?.CapDrop, ["ALL"]);
+  assertEquals(host?.CapAdd, ["NET_ADMIN"]);
+  assertEquals(host?.ReadonlyRootfs, true);
+});
+
+const FACTS: EngineFacts = {
+  version: "20.10.24",
+  apiVersion: "1.41",
+  runtimes: ["runc"],
+  defaultRuntime: "runc",
+  osType: "linux",
+  architecture: "x86_64",
+  rootless: false,
+  seccomp: true,
+  isolatedGateway: false,
+};
+
+Deno.test("runsc is used where its network can be closed, refused with the reason where it cannot", () => {
+  assertEquals(chooseRuntime(FACTS), { name: "runc" });
+  const both = { ...FACTS, runtimes: ["runc", "runsc"] };
+  assertEquals(chooseRuntime({ ...both, isolatedGateway: true }), { name: "runsc" });
+  assertEquals(chooseRuntime(both).name, "runc");
+  assertEquals(chooseRuntime(both).refused?.includes("cannot keep the host off"), true);
+});
+
+Deno.test("resources are named after the identity; another home has another digest", async () => {
+  assertEquals(resourceName("dev-abc12", "agent"), "bot-bottle-dev-abc12");
+  assertEquals(resourceName("dev-abc12", "bundle"), "bot-bottle-dev-abc12-bundle");
+  const one = await homeDigest("/home/a/.bot-bottle/state");
+  assertEquals(one.length, 16);
+  assertEquals(one === await homeDigest("/home/b/.bot-bottle/state"), false);
+});
