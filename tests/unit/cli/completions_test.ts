@@ -1,0 +1,47 @@
+import { assert, assertEquals } from "@std/assert";
+import { withHome } from "../state/folder.ts";
+import { makeHost } from "./fake_host.ts";
+
+const COMMANDS = ["start", "resume", "list", "info", "cleanup", "init", "completions"];
+
+for (const shell of ["bash", "zsh", "fish"]) {
+  Deno.test(`completions: ${shell} knows every command and its options`, async () => {
+    const { run, stdout } = makeHost();
+    assertEquals(await run("completions", shell), 0);
+    for (const command of COMMANDS) assert(stdout().includes(command), command);
+    for (const option of ["backend", "dry-run", "remote-control", "json"]) {
+      assert(stdout().includes(option), option);
+    }
+  });
+}
+
+const ASKED: readonly { words: string[]; replies: readonly string[] }[] = [
+  { words: ["bottle", "in"], replies: ["info", "init"] },
+  { words: ["bottle", "start", ""], replies: ["dev", "review"] },
+  { words: ["bottle", "info", "r"], replies: ["review"] },
+  { words: ["bottle", "resume", ""], replies: ["dev-abc12"] },
+  { words: ["bottle", "resume", "x", "--d"], replies: ["--dry-run"] },
+  { words: ["bottle", "list", "--"], replies: ["--json", "--help"] },
+  { words: ["bottle", "completions", "b"], replies: ["bash"] },
+];
+
+for (const { words, replies } of ASKED) {
+  Deno.test(`completions: bash completes ${JSON.stringify(words.join(" "))}`, () =>
+    withHome(async (home) => {
+      await Deno.mkdir(`${home}/.bot-bottle/agents`, { recursive: true });
+      await Deno.mkdir(`${home}/.bot-bottle/state/dev-abc12`, { recursive: true });
+      for (const agent of ["dev", "review"]) {
+        await Deno.writeTextFile(`${home}/.bot-bottle/agents/${agent}.md`, "");
+      }
+      const { run, stdout } = makeHost();
+      await run("completions", "bash");
+      const script = `${stdout()}
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _bottle; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      const { code, stdout: out, stderr } = await new Deno.Command("bash", {
+        args: ["--norc", "-c", script, "bash", ...words],
+        env: { HOME: home },
+      }).output();
+      assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+      assertEquals(new TextDecoder().decode(out).trim().split("\n"), replies);
+    }));
+}
