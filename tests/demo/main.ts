@@ -1,0 +1,91 @@
+/**
+ * The main job without any key: set-up, then the real Claude Code in a real bottle, answering through the whole
+ * chain from a local stand-in of the model's service; then what a hostile agent would try, and what stopped it.
+ *
+ *     deno task demo
+ */
+
+import { launchBottle } from "../support/bottle.ts";
+import { type Lab, startLab } from "../support/lab.ts";
+import { CONTROL, tryWall, type WallResult, walls } from "../support/walls.ts";
+
+const QUESTION = "What keeps a coding agent safe?";
+const ANSWER = "A bottle: nothing in it worth stealing, and one guarded way out.";
+
+const encoder = new TextEncoder();
+
+function say(text: string): void {
+  Deno.stdout.writeSync(encoder.encode(`${text}\n`));
+}
+
+const root = new URL("../../", import.meta.url).pathname;
+
+/** Runs deno on this terminal; its output is also collected. */
+async function deno(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<string> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    cwd: root,
+    env,
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of child.stdout) {
+    Deno.stdout.writeSync(chunk);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  if (!(await child.status).success) throw new Error(`deno ${args.join(" ")} failed`);
+  return text;
+}
+
+/** The agent answers through the chain, and the service saw the credential that the agent never had. */
+async function ask(lab: Lab): Promise<void> {
+  say(`\n$ bottle start claude --yes -- -p "${QUESTION}"`);
+  const denoDir = Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
+  const answer = await deno(
+    ["run", "-A", "main.ts", "start", "claude", "--yes", "--", "-p", QUESTION],
+    { ...lab.env, DENO_DIR: denoDir },
+  );
+  if (!answer.includes(ANSWER)) throw new Error("the agent did not answer");
+  const asked = (await lab.requests()).find((request) => request.path.startsWith("/v1/messages"));
+  if (asked?.authorization !== `Bearer ${lab.token}`) throw new Error("the service did not see the token");
+  say("\nThe model's service saw the operator's token; the agent held a placeholder.");
+}
+
+function row(cells: readonly [string, string, string]): string {
+  return `${cells[0].padEnd(40)} ${cells[1].padEnd(38)} ${cells[2]}`;
+}
+
+/** Tries every wall from inside a bottle. */
+async function tryWalls(lab: Lab): Promise<readonly WallResult[]> {
+  await using launched = await launchBottle(lab, "claude");
+  const control = await tryWall(launched.bottle, CONTROL);
+  if (!control.held) {
+    throw new Error(`what is allowed does not pass, so nothing is proven: ${control.output}`);
+  }
+  say(`\n${row(["Tried from inside", "Stopped by", ""])}\n${"-".repeat(88)}`);
+  const results: WallResult[] = [];
+  for (const wall of walls({ address: lab.address, gateway: launched.gateway })) {
+    const result = await tryWall(launched.bottle, wall);
+    results.push(result);
+    say(row([wall.attempt, result.held ? wall.stoppedBy : "", result.held ? "held" : "BROKEN"]));
+    if (!result.held) say(result.output.replaceAll(/^/gm, "    "));
+  }
+  return results;
+}
+
+if (import.meta.main) {
+  await deno(["task", "setup", "--stand-in-pipelock"]);
+  say("\nStarting the lab (the first time, images are built)");
+  const showStep = (text: string): void => say(`  ${text}`);
+  await using lab = await startLab({
+    answer: ANSWER,
+    progress: { step: showStep, detail: () => undefined, warn: showStep },
+  });
+  await ask(lab);
+  const results = await tryWalls(lab);
+  const broken = results.filter((result) => !result.held).length;
+  say(`\ndemo: ${results.length - broken} walls held, ${broken} broken`);
+  Deno.exitCode = broken === 0 ? 0 : 1;
+}
