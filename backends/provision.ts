@@ -33,16 +33,9 @@ export async function provision(
   progress: Progress,
 ): Promise<void> {
   progress.step("provision: certificate");
-  await provisionCa(bottle, ca);
   progress.detail(`certificate authority ${ca.fingerprint}`);
+  await provisionCa(bottle, ca);
   progress.step("provision: prompt and provider");
-  await bottle.copyIn([{
-    kind: "file",
-    path: promptPath(plan.guestHome),
-    mode: 0o600,
-    user: "node",
-    content: plan.resolved.agent.prompt,
-  }]);
   await provisionProvider(bottle, plan);
   await restoreTranscript(bottle, plan, transcript);
   progress.step("provision: skills");
@@ -74,6 +67,7 @@ async function provisionCa(bottle: Bottle, ca: GuestCa): Promise<void> {
   );
 }
 
+/** The prompt goes in with the provider's folders and files: one archive, unless something runs in between. */
 async function provisionProvider(bottle: Bottle, plan: BottlePlan): Promise<void> {
   const { provider } = plan;
   const dirs: CopyEntry[] = provider.dirs.map((dir) => ({
@@ -82,14 +76,14 @@ async function provisionProvider(bottle: Bottle, plan: BottlePlan): Promise<void
     mode: 0o700,
     user: "node",
   }));
-  const files: CopyEntry[] = provider.files.map((file) => ({
+  const prompt = { guestPath: promptPath(plan.guestHome), content: plan.resolved.agent.prompt };
+  const files: CopyEntry[] = [prompt, ...provider.files].map((file) => ({
     kind: "file",
     path: file.guestPath,
     mode: 0o600,
     user: "node",
     content: file.content,
   }));
-  // One archive serves both when nothing has to run in between.
   if (provider.preCopy.length === 0) {
     await bottle.copyIn([...dirs, ...files]);
   } else {

@@ -17,6 +17,7 @@ export interface OperatorErrorFacts {
  * it must have gone through `escapeUntrusted`.
  */
 export class OperatorError extends Error {
+  /** `OperatorError` */
   override readonly name = "OperatorError";
   /** What to do about it, or undefined when the message says it all. */
   readonly mend: string | undefined;

@@ -12,7 +12,7 @@ import type { DockerContext } from "./context.ts";
 import { createContainer, removeContainer, startContainer } from "./engine/containers.ts";
 import { atEdge } from "./engine/errors.ts";
 import { runExec } from "./engine/exec.ts";
-import { type EngineFacts, engineFacts } from "./engine/system.ts";
+import type { EngineFacts } from "./engine/system.ts";
 import { resourceLabels, resourceName } from "./names.ts";
 import type { Teardown } from "./teardown.ts";
 
@@ -48,7 +48,7 @@ export async function startAgent(
 ): Promise<Agent> {
   const { engine } = context;
   const name = resourceName(plan.identity, "agent");
-  const runtime = chooseRuntime(await atEdge("asking for the engine's facts", engineFacts(engine)));
+  const runtime = chooseRuntime(context.facts);
   if (runtime.refused !== undefined) progress.warn(runtime.refused);
   teardown.add(`removing container ${name}`, () => removeContainer(engine, name));
   const labels = resourceLabels(plan.identity, context.home, "agent");

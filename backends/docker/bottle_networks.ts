@@ -4,7 +4,6 @@ import type { BottlePlan } from "../../lib/bottle/plan.ts";
 import type { DockerContext } from "./context.ts";
 import { atEdge } from "./engine/errors.ts";
 import { createNetwork, removeNetwork } from "./engine/networks.ts";
-import { engineFacts } from "./engine/system.ts";
 import { resourceLabels, resourceName } from "./names.ts";
 import { type Teardown, together } from "./teardown.ts";
 
@@ -22,7 +21,7 @@ export async function makeNetworks(
   plan: BottlePlan,
   teardown: Teardown,
 ): Promise<BottleNetworks> {
-  const { isolatedGateway } = await atEdge("asking for the engine's facts", engineFacts(context.engine));
+  const { isolatedGateway } = context.facts;
   const make = async (role: "internal" | "egress"): Promise<string> => {
     const name = resourceName(plan.identity, role);
     teardown.add(`removing network ${name}`, () => removeNetwork(context.engine, name));

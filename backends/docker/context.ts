@@ -1,10 +1,13 @@
 /** What every part of the docker backend works with. */
 
 import type { Engine } from "./engine/engine.ts";
+import type { EngineFacts } from "./engine/system.ts";
 
 /** The connected engine and whose bottles these are. */
 export interface DockerContext {
   readonly engine: Engine;
+  /** What the engine said of itself when it was connected. */
+  readonly facts: EngineFacts;
   /** Operator's home folder. */
   readonly hostHome: string;
   /** Host environment. */

@@ -44,8 +44,7 @@ class DockerBackend implements Backend {
   }
 
   async preflight(_plan: BottlePlan): Promise<void> {
-    const { engine } = await this.#connect();
-    const facts = await atEdge("asking for the engine's facts", engineFacts(engine));
+    const { facts } = await this.#connect();
     if (facts.osType !== "linux") {
       throw new OperatorError(`the docker engine runs ${facts.osType} containers; bottle needs Linux ones`, {
         mend: "switch the engine to Linux containers",
@@ -103,6 +102,7 @@ class DockerBackend implements Backend {
       Engine.connect(socket.path),
       homeDigest(homePaths(home).state),
     ]);
-    return { engine, hostHome: home, hostEnv: env, home: digest };
+    const facts = await atEdge("asking for the engine's facts", engineFacts(engine));
+    return { engine, facts, hostHome: home, hostEnv: env, home: digest };
   }
 }

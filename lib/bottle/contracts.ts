@@ -7,8 +7,11 @@ export type GuestUser = "node" | "root";
 
 /** What a finished command left. */
 export interface ExecResult {
+  /** Exit status. */
   readonly status: number;
+  /** Standard output, bounded. */
   readonly stdout: string;
+  /** Standard error, bounded. */
   readonly stderr: string;
 }
 
@@ -29,6 +32,7 @@ export interface CopyTree {
   readonly from: string;
   /** Absolute folder in the guest. */
   readonly to: string;
+  /** Owner of everything copied. */
   readonly user: GuestUser;
   /** Names directly below `from` to leave out. */
   readonly skip?: readonly string[];
@@ -38,12 +42,15 @@ export interface CopyTree {
 export interface AgentCall {
   /** Arguments after `--`. */
   readonly args: readonly string[];
+  /** Continue the last conversation. */
   readonly resume: boolean;
+  /** Let the agent be steered from elsewhere. */
   readonly remoteControl: boolean;
 }
 
 /** A running bottle. */
 export interface Bottle extends AsyncDisposable {
+  /** Identity of the bottle. */
   readonly identity: string;
   /** The agent's command line in the guest. */
   agentArgv(call: AgentCall): readonly string[];
@@ -65,7 +72,9 @@ export interface Bottle extends AsyncDisposable {
 
 /** A bottle found running. */
 export interface ActiveBottle {
+  /** Identity of the bottle. */
   readonly identity: string;
+  /** Backend that it was found on. */
   readonly backend: string;
   /** Whether a bottle process on this host still holds it; an orphan is what `cleanup` offers to remove. */
   readonly orphan: boolean;
@@ -75,9 +84,11 @@ export interface ActiveBottle {
 
 /** One thing that cleanup would remove. */
 export interface CleanupItem {
+  /** Bottle that it belonged to. */
   readonly identity: string;
   /** `container`, `network`, `machine` … */
   readonly kind: string;
+  /** Name on the backend. */
   readonly name: string;
 }
 
@@ -93,6 +104,7 @@ export interface Progress {
 
 /** Where bottles run. */
 export interface Backend {
+  /** Name that `--backend` takes. */
   readonly name: string;
   /** Whether it can be used on this host now; never throws. */
   isAvailable(): Promise<boolean>;

@@ -10,7 +10,9 @@ import type { Settings } from "../state/settings.ts";
 export interface BottleSpec {
   /** Saved identity on `resume`; undefined: a fresh one is minted. */
   readonly identity?: string;
+  /** The agent and its bottle. */
   readonly resolved: ResolvedAgent;
+  /** The operator's settings. */
   readonly settings: Settings;
   /** Folder on the host that the command ran in. */
   readonly cwd: string;
@@ -18,6 +20,7 @@ export interface BottleSpec {
   readonly copyCwd: boolean;
   /** Operator's home folder. */
   readonly hostHome: string;
+  /** Environment of the host. */
   readonly hostEnv: Readonly<Record<string, string>>;
 }
 
@@ -28,6 +31,7 @@ export type PlannedEnv =
 
 /** A skill folder that is copied in. */
 export interface PlannedSkill {
+  /** Name of the skill's folder. */
   readonly name: string;
   /** Absolute folder on the host, with a `SKILL.md`. */
   readonly hostDir: string;
@@ -35,21 +39,31 @@ export interface PlannedSkill {
 
 /** Everything that launch will do. */
 export interface BottlePlan {
+  /** Identity: `<agent>-<5 of [a-z0-9]>`. */
   readonly identity: string;
+  /** Backend that will launch it. */
   readonly backend: string;
+  /** The agent and its bottle. */
   readonly resolved: ResolvedAgent;
+  /** The operator's settings. */
   readonly settings: Settings;
+  /** What the provider decided. */
   readonly provider: ProviderPlan;
+  /** Routes and slots in force. */
   readonly egress: EgressPlan;
   /** Manifest `env`, by name. */
   readonly env: Readonly<Record<string, PlannedEnv>>;
   /** Real credentials by slot name: go to the bundle's init over its standard input and nowhere else. */
   readonly tokens: Readonly<Record<string, Secret>>;
+  /** Skills to copy in. */
   readonly skills: readonly PlannedSkill[];
+  /** Home folder of the agent in the guest. */
   readonly guestHome: string;
   /** Working directory of the agent in the guest. */
   readonly workdir: string;
+  /** Folder on the host that the command ran in. */
   readonly cwd: string;
+  /** Copy that folder into the workspace. */
   readonly copyCwd: boolean;
   /** What the preflight warns about. */
   readonly warnings: readonly string[];

@@ -10,8 +10,11 @@ export interface EgressRoute {
   readonly auth?: { readonly scheme: "Bearer" | "token"; readonly tokenRef: string; readonly slot: string };
   /** The agent's own Authorization passes (provider routes without a token: the user may log in inside). */
   readonly agentAuth: boolean;
+  /** Who declared it. */
   readonly owner: "provider" | "manifest";
+  /** pipelock does not look inside this host's TLS. */
   readonly tlsPassthrough: boolean;
+  /** Private addresses or CIDRs that pipelock may dial for this host. */
   readonly ssrfIpAllowlist: readonly string[];
 }
 
@@ -25,7 +28,9 @@ export interface TokenSlot {
 
 /** Everything that egress and pipelock are configured from. */
 export interface EgressPlan {
+  /** In order of precedence. */
   readonly routes: readonly EgressRoute[];
+  /** In order of their numbers. */
   readonly slots: readonly TokenSlot[];
   /** What the operator should know, e.g. a manifest route dropped because the provider owns its host. */
   readonly warnings: readonly string[];

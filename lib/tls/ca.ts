@@ -2,8 +2,9 @@
 
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
-import { OperatorError } from "../errors.ts";
-import { EC_P256, exportSec1, importPrivateKey } from "./pem.ts";
+import { EC_P256, exportSec1 } from "./pem.ts";
+
+export { loadCa, type SigningCa } from "./load_ca.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -21,14 +22,6 @@ export interface CaFiles {
   readonly keyPem: string;
   /** SHA-256 of the certificate's DER, `AB:CD:…`, as `openssl x509 -fingerprint -sha256` prints it. */
   readonly fingerprint: string;
-}
-
-/** A CA that can sign. */
-export interface SigningCa {
-  /** The CA's certificate, PEM. */
-  readonly certPem: string;
-  /** Its private key. */
-  readonly key: CryptoKey;
 }
 
 /**
@@ -58,40 +51,11 @@ export async function mintCa(commonName: string): Promise<CaFiles> {
   };
 }
 
-/**
- * Reads a CA that {@linkcode mintCa} made.
- *
- * @throws {OperatorError} the certificate or the key cannot be read, it is no CA, or the two do not belong together
- */
-export async function loadCa(certPem: string, keyPem: string): Promise<SigningCa> {
-  const cert = parseCertificate(certPem);
-  if (cert.getExtension(x509.BasicConstraintsExtension)?.ca !== true) {
-    throw new OperatorError("the CA certificate is not that of a certificate authority");
-  }
-  const key = await importPrivateKey(keyPem);
-  if (key === undefined) throw new OperatorError("the CA key is not an EC P-256 private key in PEM");
-  const probe = crypto.getRandomValues(new Uint8Array(32));
-  const publicKey = await cert.publicKey.export(EC_P256, ["verify"], crypto);
-  const signature = await crypto.subtle.sign(SIGNING, key, probe);
-  if (!await crypto.subtle.verify(SIGNING, publicKey, signature, probe)) {
-    throw new OperatorError("the CA key does not belong to the CA certificate");
-  }
-  return { certPem, key };
-}
-
 /** 127 random bits as hex: positive, and never the same twice under one issuer (RFC 5280 4.1.2.2). */
 export function randomSerial(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[0] = (bytes[0]! & 0x7f) | 0x40;
   return bytes.toHex();
-}
-
-function parseCertificate(pem: string): x509.X509Certificate {
-  try {
-    return new x509.X509Certificate(pem);
-  } catch (cause) {
-    throw new OperatorError("the CA certificate is not a certificate in PEM", { cause });
-  }
 }
 
 async function fingerprintOf(cert: x509.X509Certificate): Promise<string> {

@@ -175,6 +175,13 @@ async function statusAfter(
   throw new OperatorError(`container ${escapeUntrusted(container)} ${end} while its program ran${why}`);
 }
 
+/** How long the engine may take to hang up after it was given a container's input, milliseconds. */
+const HANG_UP_MS = 500;
+
+async function hangUp(raw: RawStream): Promise<void> {
+  while (await raw.read() !== null);
+}
+
 /**
  * Starts a container that was created with `OpenStdin`, `StdinOnce` and `AttachStdin`, and gives its first process
  * these bytes and then the end on standard input. They are in no request, file or `inspect`.
@@ -195,8 +202,10 @@ export async function startWithStdin(
   await startContainer(engine, container, signal);
   const taken = await raw.write(bytes);
   await raw.closeWrite();
-  // The engine hangs up when it has handed all of it over, or when the container has ended.
-  while (await raw.read() !== null);
+  // The engine hangs up when it has handed all of it over, or when the container has ended. Not always: where the
+  // start overtakes the attach inside it, it keeps the connection until the container ends (StdinOnce). The bytes are
+  // its own by then, closed connection or not, so the wait is bounded.
+  await Promise.race([hangUp(raw), new Promise((resolve) => setTimeout(resolve, HANG_UP_MS))]);
   if (!taken) {
     throw new OperatorError(`container ${escapeUntrusted(container)} ended before it read its input`);
   }
