@@ -1,7 +1,7 @@
 /** Starts a bottle's bundle: its container, its files, its tokens over standard input. */
 
 import type { BottlePlan } from "../../lib/bottle/plan.ts";
-import { INIT_READY_LINE } from "../../lib/bundle/daemons.ts";
+import { INIT_NOT_READY, INIT_READY_LINE } from "../../lib/bundle/daemons.ts";
 import { renderSecretsLine } from "../../lib/bundle/secrets_line.ts";
 import { type BundleSpec, bundleSpec } from "../../lib/bundle/spec.ts";
 import { renderRoutes } from "../../lib/egress/wire.ts";
@@ -145,14 +145,16 @@ async function untilReady(context: DockerContext, id: string, signal: AbortSigna
     });
     for await (const frame of logs) {
       text += decoder.decode(frame.bytes, { stream: true });
-      if (text.split("\n").includes(INIT_READY_LINE)) return;
+      const lines = text.split("\n");
+      if (lines.includes(INIT_READY_LINE)) return;
+      if (lines.some((line) => line.startsWith(INIT_NOT_READY))) break;
     }
   } catch (error) {
     signal.throwIfAborted();
     if (!patience.aborted) throw error;
     throw await ended(context, id, `was not ready within ${READY_MS / 1000} s`);
   }
-  throw await ended(context, id, "ended before it was ready");
+  throw await ended(context, id, "did not become ready");
 }
 
 /** An error with the bundle's last words. */

@@ -31,6 +31,9 @@ export const DAEMONS_ENV = "BOT_BOTTLE_SIDECAR_DAEMONS";
 /** The line (without its newline) that init prints once every daemon it started accepts connections. */
 export const INIT_READY_LINE = "[init] ready";
 
+/** How the line begins that init prints instead when a daemon died before that. */
+export const INIT_NOT_READY = "[init] not ready: ";
+
 /** Folders and files inside the bundle. */
 export const BUNDLE_PATHS = {
   /** Where the sidecar programs and their share of `lib` are. */

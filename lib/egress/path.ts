@@ -87,9 +87,7 @@ export function decodeFully(text: string): string {
 function ambiguityOf(text: string): string | undefined {
   // deno-lint-ignore no-control-regex
   if (/[\u0000-\u001f\u007f]/.test(text)) return "it has an encoded control character";
-  if (/%(?![0-9A-Fa-f]{2})/.test(text) && text.includes("%")) {
-    return "it has a percent sign that encodes nothing";
-  }
+  if (/%u[0-9A-Fa-f]{4}/i.test(text)) return "it has a non-standard escape";
   // Compatibility forms, for servers that normalise: U+2025 and U+FF0E are dots to them, U+FF0F a slash.
   for (const segment of text.normalize("NFKC").split(/[/\\]/)) {
     // `..;x` is `..` to servers with path parameters; trailing dots and spaces vanish on some file systems.

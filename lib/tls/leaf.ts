@@ -1,5 +1,6 @@
 /** Leaf certificates that egress shows to the agent: one per host, all on one key, kept in a bounded cache. */
 
+import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { isIp } from "../net/ip.ts";
 import { randomSerial, SIGNING, type SigningCa } from "./ca.ts";

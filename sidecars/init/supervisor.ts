@@ -5,7 +5,7 @@
  * daemon that dies stays dead: the others go on, and the agent loses what the dead one served.
  */
 
-import { INIT_READY_LINE } from "../../lib/bundle/daemons.ts";
+import { INIT_NOT_READY, INIT_READY_LINE } from "../../lib/bundle/daemons.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { type LineSink, pumpLines } from "./output.ts";
 import type { DaemonProgram } from "./table.ts";
@@ -149,7 +149,7 @@ export class Supervisor {
     const dead = children.find((child) => child.process === undefined);
     if (dead !== undefined) {
       this.#settled = true;
-      this.#log(`not ready: ${dead.program.name} ${dead.ending}`);
+      void this.#options.stderr.write(`${INIT_NOT_READY}${dead.program.name} ${dead.ending}`);
     } else if (children.every((child) => child.ready)) {
       this.#settled = true;
       void this.#options.stdout.write(INIT_READY_LINE);

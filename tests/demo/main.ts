@@ -5,6 +5,7 @@
  *     deno task demo
  */
 
+import { STAND_IN_PIPELOCK } from "../../images/parts.ts";
 import { launchBottle } from "../support/bottle.ts";
 import { type Lab, startLab } from "../support/lab.ts";
 import { CONTROL, tryWall, type WallResult, walls } from "../support/walls.ts";

@@ -179,7 +179,12 @@ async function statusAfter(
 const HANG_UP_MS = 500;
 
 async function hangUp(raw: RawStream): Promise<void> {
-  while (await raw.read() !== null);
+  const timer = setTimeout(() => raw.close(), HANG_UP_MS);
+  try {
+    while (await raw.read() !== null);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**
@@ -205,7 +210,7 @@ export async function startWithStdin(
   // The engine hangs up when it has handed all of it over, or when the container has ended. Not always: where the
   // start overtakes the attach inside it, it keeps the connection until the container ends (StdinOnce). The bytes are
   // its own by then, closed connection or not, so the wait is bounded.
-  await Promise.race([hangUp(raw), new Promise((resolve) => setTimeout(resolve, HANG_UP_MS))]);
+  await hangUp(raw);
   if (!taken) {
     throw new OperatorError(`container ${escapeUntrusted(container)} ended before it read its input`);
   }

@@ -67,12 +67,15 @@ export function readInput(sink: (chunk: Uint8Array | null) => Promise<void>): Di
   const onEnd = (): void => void sink(null);
   input.on("data", onData);
   input.on("end", onEnd);
+  // A terminal that is closed while the program runs gives an error (EIO): it is an end, and must not be thrown.
+  input.on("error", onEnd);
   input.resume();
   return {
     [Symbol.dispose]: () => {
       released = true;
       input.off("data", onData);
       input.off("end", onEnd);
+      input.off("error", onEnd);
       input.pause();
     },
   };

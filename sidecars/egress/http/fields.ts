@@ -1,0 +1,211 @@
+/** Which header lines pass, in which form. */
+
+import { authority, canonicalHost } from "../../../lib/net/host_name.ts";
+import { BadMessage, type Field, listOf, type RequestHead, type ResponseHead, valuesOf } from "./head.ts";
+
+/** Header names that carry credentials, `_` read as `-` (as CGI and some servers do). */
+export const CREDENTIAL_FIELDS: ReadonlySet<string> = new Set([
+  "authorization",
+  "proxy-authorization",
+  "x-authorization",
+  "authentication",
+  "cookie",
+  "cookie2",
+  "x-api-key",
+  "api-key",
+  "apikey",
+  "x-apikey",
+  "x-auth-key",
+  "x-auth-token",
+  "x-access-token",
+  "x-amz-security-token",
+  "x-goog-api-key",
+  "x-goog-iam-authorization-token",
+  "ocp-apim-subscription-key",
+  "x-functions-key",
+  "anthropic-api-key",
+  "openai-api-key",
+  "private-token",
+  "job-token",
+  "deploy-token",
+  "x-gitlab-token",
+  "x-github-token",
+  "x-vault-token",
+  "x-csrf-token",
+  "x-session-token",
+]);
+
+/** What a trailer must not be: framing, routing and credentials. */
+export const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
+  ...CREDENTIAL_FIELDS,
+  "host",
+  "content-length",
+  "transfer-encoding",
+  "content-encoding",
+  "content-type",
+  "content-range",
+  "connection",
+  "upgrade",
+  "te",
+  "trailer",
+  "expect",
+  "set-cookie",
+]);
+
+// Connection-level in every HTTP/1.1 proxy; what egress itself needs of them it writes anew.
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  "connection",
+  "proxy-connection",
+  "keep-alive",
+  "proxy-authorization",
+  "proxy-authenticate",
+  "http2-settings",
+]);
+
+// Naming one of these in Connection would have the next hop drop what the policy has just put there or relied upon.
+const NEVER_NOMINATED: ReadonlySet<string> = new Set([
+  ...CREDENTIAL_FIELDS,
+  "host",
+  "content-length",
+  "transfer-encoding",
+  "content-type",
+  "content-encoding",
+  "expect",
+]);
+
+const KNOWN_OPTIONS: ReadonlySet<string> = new Set([
+  "close",
+  "keep-alive",
+  "upgrade",
+  "te",
+  "http2-settings",
+  "proxy-connection",
+]);
+
+/** What a request asks of its connection. */
+export interface ConnectionWishes {
+  /** The client keeps the connection open for another request. */
+  readonly keepAlive: boolean;
+  /** The client asks for WebSocket; no other protocol is let through, since its requests could not be judged. */
+  readonly webSocket: boolean;
+  /** Field names that end at this hop. */
+  readonly nominated: ReadonlySet<string>;
+}
+
+/** Reads `Connection` and `Upgrade` of a request. @throws {BadMessage} it names a field that must pass */
+export function wishesOf(head: RequestHead): ConnectionWishes {
+  const options = new Set(listOf(head.fields, "connection"));
+  const proxyOptions = listOf(head.fields, "proxy-connection");
+  const nominated = new Set([...options].filter((option) => !KNOWN_OPTIONS.has(option)));
+  for (const name of nominated) {
+    if (NEVER_NOMINATED.has(name.replaceAll("_", "-"))) throw new BadMessage(`Connection names ${name}`);
+  }
+  const closes = options.has("close") || proxyOptions.includes("close");
+  return {
+    keepAlive: head.minor === 1 && !closes,
+    webSocket: head.method === "GET" && options.has("upgrade") &&
+      listOf(head.fields, "upgrade").join() === "websocket",
+    nominated,
+  };
+}
+
+/** What happens to the agent's credentials. */
+export type Credentials =
+  /** All removed, this line's text put in their place. */
+  | { readonly kind: "inject"; readonly line: string }
+  /** `Authorization` removed. */
+  | { readonly kind: "none" }
+  /** The agent's own pass. */
+  | { readonly kind: "agent" };
+
+/** How a request's header lines are rewritten. */
+export interface RequestRewrite {
+  readonly wishes: ConnectionWishes;
+  /** Canonical host, and the port when it is not the scheme's own. */
+  readonly hostLine: string;
+  readonly credentials: Credentials;
+}
+
+/** The header lines that go upstream. */
+export function requestLines(head: RequestHead, rewrite: RequestRewrite): string[] {
+  const { wishes, credentials } = rewrite;
+  const lines: string[] = [];
+  let injected = false;
+  const inject = () => {
+    if (credentials.kind === "inject" && !injected) lines.push(credentials.line);
+    injected = true;
+  };
+  for (const field of head.fields) {
+    if (isCredential(field.name, credentials.kind)) {
+      inject();
+    } else if (field.name === "host") {
+      lines.push(field.value.toLowerCase() === rewrite.hostLine ? field.line : `Host: ${rewrite.hostLine}`);
+    } else if (field.name === "upgrade") {
+      if (wishes.webSocket) lines.push(field.line);
+    } else if (field.name === "te") {
+      if (field.value.toLowerCase() === "trailers") lines.push(field.line);
+    } else if (!HOP_BY_HOP.has(field.name) && !wishes.nominated.has(field.name)) {
+      lines.push(field.line);
+    }
+  }
+  inject();
+  const options = [
+    ...wishes.webSocket ? ["Upgrade"] : [],
+    ...valuesOf(head.fields, "te").some((value) => value.toLowerCase() === "trailers") ? ["TE"] : [],
+  ];
+  if (options.length > 0) lines.push(`Connection: ${options.join(", ")}`);
+  return lines;
+}
+
+/** The header lines that go to the client. */
+export function responseLines(head: ResponseHead, connection: "close" | "upgrade" | undefined): string[] {
+  const nominated = new Set(listOf(head.fields, "connection").filter((name) => !KNOWN_OPTIONS.has(name)));
+  const passes = ({ name }: Field) =>
+    NEVER_NOMINATED.has(name)
+      ? name !== "proxy-authorization"
+      : !HOP_BY_HOP.has(name) && !nominated.has(name) && (name !== "upgrade" || connection === "upgrade");
+  const lines = head.fields.filter(passes).map((field) => field.line);
+  if (connection !== undefined) {
+    lines.push(connection === "close" ? "Connection: close" : "Connection: Upgrade");
+  }
+  return lines;
+}
+
+/** A host and port as a Host header or a CONNECT target names them. */
+export interface Authority {
+  /** Canonical host. */
+  readonly host: string;
+  /** Undefined: none named. */
+  readonly port: number | undefined;
+}
+
+/** Reads `host`, `host:port`, `[v6]` or `[v6]:port`; undefined for anything else. */
+export function parseAuthority(text: string): Authority | undefined {
+  const match = /^(\[[^\]]*\]|[^:[\]]*)(?::([0-9]{1,5}))?$/.exec(text);
+  if (match === null) return undefined;
+  const host = canonicalHost(match[1]!);
+  const port = match[2] === undefined ? undefined : Number(match[2]);
+  if (host === undefined || (port !== undefined && (port < 1 || port > 65535))) return undefined;
+  return { host, port };
+}
+
+/**
+ * Checks the one Host header of a request against the host that was judged.
+ *
+ * @throws {BadMessage} 400: none or two; 421: another host or port
+ */
+export function checkHost(head: RequestHead, host: string, port: number): void {
+  const hosts = valuesOf(head.fields, "host");
+  if (hosts.length !== 1) throw new BadMessage(hosts.length === 0 ? "Host is missing" : "Host stands twice");
+  const named = parseAuthority(hosts[0]!);
+  if (named?.host !== host || (named.port ?? port) !== port) {
+    throw new BadMessage(`the Host header does not name ${authority(host)}`, 421);
+  }
+}
+
+function isCredential(name: string, kind: Credentials["kind"]): boolean {
+  const plain = name.replaceAll("_", "-");
+  if (plain === "proxy-authorization") return true;
+  if (kind === "inject") return CREDENTIAL_FIELDS.has(plain);
+  return kind === "none" && plain === "authorization";
+}

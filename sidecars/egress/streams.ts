@@ -1,0 +1,162 @@
+/** One shape for the byte streams of both sides: node sockets towards the agent, Deno connections upstream. */
+
+import type { Socket } from "node:net";
+
+/** A duplex byte stream, read by pulling and written with backpressure. */
+export interface ByteStream {
+  /**
+   * The next bytes, or null when the other side has ended. The bytes may be overwritten by the next `read`.
+   * Rejects when the connection breaks.
+   */
+  read(): Promise<Uint8Array | null>;
+  /** Resolves when the bytes have been handed on and the memory may be used again. Rejects when it breaks. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Ends the writing side only. */
+  endWrite(): Promise<void>;
+  /** Cuts the connection at once; pending reads and writes reject or end. */
+  destroy(): void;
+}
+
+/** The connection is gone. */
+export class StreamClosed extends Error {
+  override readonly name = "StreamClosed";
+}
+
+const READ_SIZE = 64 * 1024;
+
+/** A Deno connection as a byte stream. */
+export class DenoStream implements ByteStream {
+  readonly #conn: Deno.Conn;
+  #buffer: Uint8Array<ArrayBuffer> | undefined;
+  #destroyed = false;
+
+  /** Wraps a connection. */
+  constructor(conn: Deno.Conn) {
+    this.#conn = conn;
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    this.#buffer ??= new Uint8Array(READ_SIZE);
+    const size = await this.#conn.read(this.#buffer);
+    return size === null ? null : this.#buffer.subarray(0, size);
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    let rest = bytes;
+    while (rest.length > 0) rest = rest.subarray(await this.#conn.write(rest));
+  }
+
+  async endWrite(): Promise<void> {
+    await this.#conn.closeWrite();
+  }
+
+  destroy(): void {
+    if (this.#destroyed) return;
+    this.#destroyed = true;
+    try {
+      this.#conn.close();
+    } catch (error) {
+      // The resource table has already dropped it.
+      if (!(error instanceof Deno.errors.BadResource)) throw error;
+    }
+  }
+}
+
+/** A node socket (plain or TLS) as a byte stream. */
+export class NodeStream implements ByteStream {
+  readonly #socket: Socket;
+  readonly #queue: Uint8Array[] = [];
+  #ended = false;
+  #failure: Error | undefined;
+  #reader: { resolve(bytes: Uint8Array | null): void; reject(error: Error): void } | undefined;
+  readonly #writers = new Set<(error: Error) => void>();
+
+  /** Wraps a socket; from now on only this stream reads it. */
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on("data", this.#onData);
+    socket.on("end", this.#onEnd);
+    socket.on("error", this.#onError);
+    socket.on("close", this.#onClose);
+    socket.pause();
+  }
+
+  /** Gives the socket up to another reader. Only with nothing read ahead: see {@linkcode queued}. */
+  release(): Socket {
+    this.#socket.off("data", this.#onData);
+    this.#socket.off("end", this.#onEnd);
+    this.#socket.off("error", this.#onError);
+    this.#socket.off("close", this.#onClose);
+    return this.#socket;
+  }
+
+  /** Whether bytes have arrived that `read` has not given yet. */
+  get queued(): boolean {
+    return this.#queue.length > 0 || this.#socket.readableLength > 0;
+  }
+
+  read(): Promise<Uint8Array | null> {
+    const next = this.#queue.shift();
+    if (next !== undefined) return Promise.resolve(next);
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#ended) return Promise.resolve(null);
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject };
+      this.#socket.resume();
+    });
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#writers.add(reject);
+      this.#socket.write(bytes, (error) => {
+        this.#writers.delete(reject);
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  }
+
+  endWrite(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#writers.add(reject);
+      this.#socket.end(() => {
+        this.#writers.delete(reject);
+        resolve();
+      });
+    });
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+    this.#fail(new StreamClosed("connection closed"));
+  }
+
+  readonly #onData = (bytes: Uint8Array): void => {
+    this.#socket.pause();
+    const reader = this.#reader;
+    this.#reader = undefined;
+    if (reader === undefined) this.#queue.push(bytes);
+    else reader.resolve(bytes);
+  };
+
+  readonly #onEnd = (): void => {
+    this.#ended = true;
+    this.#reader?.resolve(null);
+    this.#reader = undefined;
+  };
+
+  readonly #onError = (error: Error): void => this.#fail(error);
+
+  readonly #onClose = (): void => this.#fail(new StreamClosed("connection closed"));
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    this.#reader?.reject(this.#failure);
+    this.#reader = undefined;
+    for (const reject of this.#writers) reject(this.#failure);
+    this.#writers.clear();
+  }
+}
