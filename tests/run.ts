@@ -7,6 +7,7 @@
  * A suite that cannot start counts as a failure, never as skipped.
  */
 
+import { deno } from "./support/deno.ts";
 import { type SuiteName, SUITES } from "./support/suites.ts";
 
 interface Count {
@@ -21,26 +22,6 @@ function say(text: string): void {
   Deno.stdout.writeSync(encoder.encode(`${text}\n`));
 }
 
-/** Runs a deno subcommand on this terminal and gives its status and output. */
-async function deno(
-  args: readonly string[],
-  env: Record<string, string>,
-): Promise<{ ok: boolean; text: string }> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...args],
-    env: { ...env, NO_COLOR: "1" },
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of child.stdout) {
-    Deno.stdout.writeSync(chunk);
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return { ok: (await child.status).success, text };
-}
-
 /** Reads deno's own closing line: `ok | 12 passed (3 steps) | 0 failed | 1 ignored (2s)`. */
 function countOf(text: string): Count | undefined {
   const line = text.split("\n").findLast((line) => /^(?:ok|FAILED) \| /.test(line));
@@ -53,14 +34,17 @@ async function runSuite(name: SuiteName, total: Count): Promise<void> {
   const suite = SUITES[name];
   for (const step of suite.before) {
     say(`\n== ${name}: ${step.join(" ")}`);
-    const { ok } = await deno(step, {});
+    const { ok } = await deno(step);
     if (ok) continue;
     say(`${name}: could not be prepared, so it failed`);
     total.failed++;
     return;
   }
   say(`\n== ${name}`);
-  const { ok, text } = await deno(["test", "--no-prompt", ...suite.args, ...suite.paths], await suite.env());
+  const { ok, text } = await deno(["test", "--no-prompt", ...suite.args, ...suite.paths], {
+    ...await suite.env(),
+    NO_COLOR: "1",
+  });
   const count = countOf(text);
   if (count === undefined || (!ok && count.failed === 0)) {
     total.failed++;

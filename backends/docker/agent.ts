@@ -9,11 +9,12 @@ import { quote } from "../provision.ts";
 import type { BottleNetworks } from "./bottle_networks.ts";
 import { agentContainer } from "./container_specs.ts";
 import type { DockerContext } from "./context.ts";
-import { createContainer, removeContainer, startContainer } from "./engine/containers.ts";
+import { createContainer, startContainer } from "./engine/containers.ts";
 import { atEdge } from "./engine/errors.ts";
 import { runExec } from "./engine/exec.ts";
 import type { EngineFacts } from "./engine/system.ts";
 import { resourceLabels, resourceName } from "./names.ts";
+import { removeOwnContainer } from "./own_resources.ts";
 import type { Teardown } from "./teardown.ts";
 
 /** A running agent container. */
@@ -50,7 +51,7 @@ export async function startAgent(
   const name = resourceName(plan.identity, "agent");
   const runtime = chooseRuntime(context.facts);
   if (runtime.refused !== undefined) progress.warn(runtime.refused);
-  teardown.add(`removing container ${name}`, () => removeContainer(engine, name));
+  teardown.add(`removing container ${name}`, () => removeOwnContainer(context, plan.identity, name));
   const labels = resourceLabels(plan.identity, context.home, "agent");
   const id = await atEdge(
     `creating container ${name}`,

@@ -3,8 +3,9 @@
 import type { BottlePlan } from "../../lib/bottle/plan.ts";
 import type { DockerContext } from "./context.ts";
 import { atEdge } from "./engine/errors.ts";
-import { createNetwork, removeNetwork } from "./engine/networks.ts";
+import { createNetwork } from "./engine/networks.ts";
 import { resourceLabels, resourceName } from "./names.ts";
+import { removeOwnNetwork } from "./own_resources.ts";
 import { type Teardown, together } from "./teardown.ts";
 
 /** The networks, by name. */
@@ -24,7 +25,7 @@ export async function makeNetworks(
   const { isolatedGateway } = context.facts;
   const make = async (role: "internal" | "egress"): Promise<string> => {
     const name = resourceName(plan.identity, role);
-    teardown.add(`removing network ${name}`, () => removeNetwork(context.engine, name));
+    teardown.add(`removing network ${name}`, () => removeOwnNetwork(context, plan.identity, name));
     await atEdge(
       `creating network ${name}`,
       createNetwork(context.engine, {

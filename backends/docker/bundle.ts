@@ -16,17 +16,12 @@ import type { BottleNetworks } from "./bottle_networks.ts";
 import { bundleContainer } from "./container_specs.ts";
 import type { DockerContext } from "./context.ts";
 import { startWithStdin } from "./engine/attach.ts";
-import {
-  containerLogs,
-  createContainer,
-  inspectContainer,
-  putArchive,
-  removeContainer,
-} from "./engine/containers.ts";
-import { atEdge } from "./engine/errors.ts";
+import { containerLogs, createContainer, inspectContainer, putArchive } from "./engine/containers.ts";
+import { atEdge, isRefusal } from "./engine/errors.ts";
 import { connectNetwork } from "./engine/networks.ts";
 import { packTar } from "./engine/tar.ts";
 import { resourceLabels, resourceName } from "./names.ts";
+import { removeOwnContainer } from "./own_resources.ts";
 import { type Teardown, together } from "./teardown.ts";
 
 /** How long the daemons may take to accept connections, milliseconds. */
@@ -43,6 +38,8 @@ export interface Bundle {
   readonly ca: GuestCa;
   /** Resolves when every daemon accepts connections. @throws {OperatorError} the bundle ended, or took too long */
   ready(signal: AbortSignal): Promise<void>;
+  /** @throws {OperatorError} the bundle ended meanwhile */
+  stillRuns(): Promise<void>;
 }
 
 /** What a bundle is started with. */
@@ -57,6 +54,7 @@ export async function startBundle(
   plan: BottlePlan,
   start: BundleStart,
   teardown: Teardown,
+  signal: AbortSignal,
 ): Promise<Bundle> {
   const { engine } = context;
   const name = resourceName(plan.identity, "bundle");
@@ -66,7 +64,7 @@ export async function startBundle(
   );
   const spec = await specOf(plan, egressCa, pipelockCa);
   await saveConfiguration(context, plan, spec);
-  teardown.add(`removing container ${name}`, () => removeContainer(engine, name));
+  teardown.add(`removing container ${name}`, () => removeOwnContainer(context, plan.identity, name));
   const labels = resourceLabels(plan.identity, context.home, "bundle");
   const id = await atEdge(
     `creating container ${name}`,
@@ -76,7 +74,7 @@ export async function startBundle(
     atEdge(`connecting ${name} to its network`, connectNetwork(engine, start.networks.internal, id)),
     atEdge(`filling ${name}`, putArchive(engine, id, bundleTar(spec))),
   );
-  await atEdge(`starting ${name}`, startWithStdin(engine, id, renderSecretsLine(plan.tokens)));
+  await atEdge(`starting ${name}`, startWithStdin(engine, id, renderSecretsLine(plan.tokens), signal));
   const info = await atEdge(`inspecting ${name}`, inspectContainer(engine, id));
   const address = info?.NetworkSettings.Networks[start.networks.internal]?.IPAddress ?? "";
   if (address === "") throw await ended(context, id, "ended as it started");
@@ -86,6 +84,10 @@ export async function startBundle(
     ports: spec.ports.map((port) => port.port),
     ca: { certPem: egressCa.certPem, fingerprint: egressCa.fingerprint },
     ready: (signal) => untilReady(context, id, signal),
+    stillRuns: async () => {
+      const now = await atEdge(`inspecting ${name}`, inspectContainer(engine, id));
+      if (!now?.State.Running) throw await ended(context, id, "ended during the launch");
+    },
   };
 }
 
@@ -159,11 +161,19 @@ async function untilReady(context: DockerContext, id: string, signal: AbortSigna
 
 /** An error with the bundle's last words. */
 async function ended(context: DockerContext, id: string, what: string): Promise<OperatorError> {
+  const words = escapeUntrusted((await lastWords(context, id)).trim().split("\n").join(" | "));
+  return new OperatorError(`the sidecar bundle ${what}: ${words === "" ? "it said nothing" : words}`);
+}
+
+async function lastWords(context: DockerContext, id: string): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
-  for await (const frame of containerLogs(context.engine, id, { tail: 8 })) {
-    text += decoder.decode(frame.bytes);
+  try {
+    for await (const { bytes } of containerLogs(context.engine, id, { tail: 8 })) {
+      text += decoder.decode(bytes);
+    }
+  } catch (error) {
+    if (!isRefusal(error, 404, 409)) throw error; // somebody removed it
   }
-  const words = escapeUntrusted(text.trim().split("\n").join(" | "));
-  return new OperatorError(`the sidecar bundle ${what}: ${words === "" ? "it said nothing" : words}`);
+  return text;
 }

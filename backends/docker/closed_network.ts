@@ -20,6 +20,7 @@ import { atEdge } from "./engine/errors.ts";
 import { runExec } from "./engine/exec.ts";
 import { inspectNetwork } from "./engine/networks.ts";
 import { resourceLabels, resourceName } from "./names.ts";
+import { removeOwnContainer } from "./own_resources.ts";
 import { closingScript } from "./network_closure.ts";
 import { probeFindings, type ProbeInput, probeScript } from "./network_probe.ts";
 import type { Teardown } from "./teardown.ts";
@@ -43,7 +44,7 @@ export async function closeNetwork(
   const { engine } = context;
   const name = resourceName(plan.identity, "closer");
   const script = closingScript({ address: closing.bundle.address, ports: closing.bundle.ports });
-  teardown.add(`removing container ${name}`, () => removeContainer(engine, name));
+  teardown.add(`removing container ${name}`, () => removeOwnContainer(context, plan.identity, name));
   const id = await atEdge(
     `creating container ${name}`,
     createContainer(
@@ -57,9 +58,8 @@ export async function closeNetwork(
       ),
     ),
   );
-  const ended = waitContainer(engine, id, "next-exit");
   await atEdge(`starting ${name}`, startContainer(engine, id));
-  const status = await atEdge(`waiting for ${name}`, ended);
+  const status = await atEdge(`waiting for ${name}`, waitContainer(engine, id, "not-running"));
   if (status !== 0) {
     const decoder = new TextDecoder();
     let text = "";

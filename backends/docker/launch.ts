@@ -41,7 +41,7 @@ export async function launch(
   step("containers");
   teardown.stage();
   const [bundle, agent] = await together(
-    startBundle(context, plan, { image: images.bundle, networks }, teardown),
+    startBundle(context, plan, { image: images.bundle, networks }, teardown, signal),
     startAgent(context, plan, { image: images.agent, networks }, teardown, progress),
   );
   step("close the network");
@@ -74,6 +74,7 @@ export async function launch(
       warn: (text) => progress.warn(text),
     });
     signal.throwIfAborted();
+    await bundle.stillRuns();
     return bottle;
   } catch (error) {
     await bottle.close();

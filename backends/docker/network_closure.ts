@@ -5,9 +5,11 @@
  * services of the host listen there, and unpatched engines forward DNS (CVE-2024-29018).
  *
  * Mechanism: a short-lived container of the bundle image joins the agent's network namespace with `NET_ADMIN`
- * and sets two layers there, either of which is enough. Routes: only the bundle's address is reachable, all
- * else is prohibited (a connection fails at once, with "Permission denied"). Filter: only the bundle's ports,
- * and never the engine's resolver at 127.0.0.11. The agent has no capabilities and cannot undo either.
+ * and sets two layers there. The filter is the wall: only the bundle's ports, never the engine's resolver at
+ * 127.0.0.11, nothing forwarded, nothing new coming in. The routes lie before it: only the bundle's address is
+ * routed and all else prohibited, so that a connection fails at once with "Permission denied" instead of after
+ * retries. (Routes alone would not do: they do not bind the link's broadcasts, a socket bound to the device, or
+ * the bundle's other ports.) The agent has no capabilities and can undo neither.
  *
  * Rejected: rules on the host's bridge (they need root on the host and survive a crash of bottle); an init
  * program inside the agent container that drops privileges (the agent's image is the operator's own).

@@ -12,12 +12,6 @@ import type { Surroundings } from "./surroundings.ts";
 
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-const SOURCES = [
-  "deb http://deb.debian.org/debian bookworm main",
-  "deb http://deb.debian.org/debian bookworm-updates main",
-  "deb http://deb.debian.org/debian-security bookworm-security main",
-] as const;
-
 /** As slim images do: no manuals, no translations; copyright notices stay. */
 const SLIM = ["doc", "man", "info", "locale"].map((folder) =>
   `--dpkgopt=path-exclude=/usr/share/${folder}/*`
@@ -48,7 +42,7 @@ export async function makeBase(at: Surroundings): Promise<string> {
       throw commandFailed(
         "making the base image",
         error,
-        "see that deb.debian.org is in reach, then run set-up again",
+        "see that Debian's packages are in reach, then run set-up again",
       );
     } finally {
       await Deno.remove(work, { recursive: true });
@@ -87,8 +81,8 @@ async function bootstrap(added: string, path: string): Promise<void> {
     `--customize-hook=tar-in ${added} /`,
     '--customize-hook=chroot "$1" groupadd --gid 1000 node',
     '--customize-hook=chroot "$1" useradd --uid 1000 --gid node --shell /bin/bash --create-home node',
+    // Without a mirror named, mmdebstrap takes Debian's own, with updates and security.
     "bookworm",
     path,
-    ...SOURCES,
   ]);
 }

@@ -52,7 +52,7 @@ agent_provider:
 # Hosts that the agent may reach besides its provider's own. Exact names; all else is refused.
 egress:
   routes:
-    - host: registry.npmjs.org
+    - host: developer.mozilla.org
     # - host: api.github.com
     #   path_allowlist: [/repos/me/project]
     #   auth:

@@ -7,6 +7,7 @@
 
 import { STAND_IN_PIPELOCK } from "../../images/parts.ts";
 import { launchBottle } from "../support/bottle.ts";
+import { deno } from "../support/deno.ts";
 import { type Lab, startLab } from "../support/lab.ts";
 import { CONTROL, tryWall, type WallResult, walls } from "../support/walls.ts";
 
@@ -19,36 +20,15 @@ function say(text: string): void {
   Deno.stdout.writeSync(encoder.encode(`${text}\n`));
 }
 
-const root = new URL("../../", import.meta.url).pathname;
-
-/** Runs deno on this terminal; its output is also collected. */
-async function deno(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<string> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...args],
-    cwd: root,
-    env,
-    stdin: "null",
-    stdout: "piped",
-  }).spawn();
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of child.stdout) {
-    Deno.stdout.writeSync(chunk);
-    text += decoder.decode(chunk, { stream: true });
-  }
-  if (!(await child.status).success) throw new Error(`deno ${args.join(" ")} failed`);
-  return text;
-}
-
 /** The agent answers through the chain, and the service saw the credential that the agent never had. */
 async function ask(lab: Lab): Promise<void> {
   say(`\n$ bottle start claude --yes -- -p "${QUESTION}"`);
   const denoDir = Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
-  const answer = await deno(
+  const { text } = await deno(
     ["run", "-A", "main.ts", "start", "claude", "--yes", "--", "-p", QUESTION],
     { ...lab.env, DENO_DIR: denoDir },
   );
-  if (!answer.includes(ANSWER)) throw new Error("the agent did not answer");
+  if (!text.includes(ANSWER)) throw new Error("the agent did not answer");
   const asked = (await lab.requests()).find((request) => request.path.startsWith("/v1/messages"));
   if (asked?.authorization !== `Bearer ${lab.token}`) throw new Error("the service did not see the token");
   say("\nThe model's service saw the operator's token; the agent held a placeholder.");
@@ -77,7 +57,7 @@ async function tryWalls(lab: Lab): Promise<readonly WallResult[]> {
 }
 
 if (import.meta.main) {
-  await deno(["task", "setup", "--stand-in-pipelock"]);
+  if (!(await deno(["task", "setup", "--stand-in-pipelock"])).ok) Deno.exit(1);
   say("\nStarting the lab (the first time, images are built)");
   const showStep = (text: string): void => say(`  ${text}`);
   await using lab = await startLab({

@@ -70,7 +70,13 @@ export async function startParts(lab: Lab, agentName: string): Promise<Parts> {
   teardown.stage();
   const networks = await makeNetworks(context, plan, teardown);
   teardown.stage();
-  const bundle = await startBundle(context, plan, { image: images.bundle, networks }, teardown);
+  const bundle = await startBundle(
+    context,
+    plan,
+    { image: images.bundle, networks },
+    teardown,
+    new AbortController().signal,
+  );
   const agent = await startAgent(context, plan, { image: images.agent, networks }, teardown, QUIET);
   await bundle.ready(signal);
   const info = await inspectNetwork(lab.engine, networks.internal);

@@ -366,7 +366,7 @@ Deno.test("init writes an example that the loader takes, and never overwrites", 
     const first = planningBackend(home);
     assertEquals(await first.run("init"), 0);
     assertEquals(await first.run("start", "dev", "--dry-run"), 0, first.stderr());
-    assert(first.stderr().includes("registry.npmjs.org"), first.stderr());
+    assert(first.stderr().includes("developer.mozilla.org"), first.stderr());
     await Deno.writeTextFile(`${home}/.bot-bottle/agents/dev.md`, "mine");
     const second = planningBackend(home);
     assertEquals(await second.run("init"), 0);
