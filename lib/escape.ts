@@ -1,8 +1,8 @@
 /** Text from the agent, a repository or the network is data: what a terminal would act on is shown, not done. */
 
 // C0 and C1 controls, DEL, bidi marks and overrides, zero-width and line separators, the byte order mark.
-// deno-lint-ignore no-control-regex
 const UNSAFE =
+  // deno-lint-ignore no-control-regex
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\u{e0000}-\u{e007f}]/gu;
 
 /**

@@ -42,6 +42,11 @@ function row(cells: readonly [string, string, string]): string {
 async function tryWalls(lab: Lab): Promise<readonly WallResult[]> {
   await using launched = await launchBottle(lab, "claude");
   const control = await tryWall(launched.bottle, CONTROL);
+  if (lab.env["BOT_BOTTLE_PIPELOCK_IMAGE"] === STAND_IN_PIPELOCK) {
+    say(
+      "\nNote: pipelock is a stand-in here, since set-up could not get the real one (its words are above).",
+    );
+  }
   if (!control.held) {
     throw new Error(`what is allowed does not pass, so nothing is proven: ${control.output}`);
   }
