@@ -7,8 +7,8 @@
 import { OperatorError } from "../errors.ts";
 import { FILE_MODE, FOLDER_MODE, homePaths, stateError, statePaths } from "./paths.ts";
 
-const ATTEMPTS = 20;
-const PAUSE_MS = 10;
+const ATTEMPTS = 60;
+const PAUSE_MS = 25;
 const LOCK_MS = 50;
 
 /** A lock that is held until it is released or the process ends. */

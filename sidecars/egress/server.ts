@@ -120,18 +120,13 @@ export class EgressServer {
         isServer: true,
         secureContext: context,
         ALPNProtocols: ["http/1.1"],
-        SNICallback: (name, done) => {
-          // Empty: the hello names no server, as for an IP address.
-          if (name === "" || canonicalHost(name) === host) return done(null, context);
-          const mismatch = new ServerNameMismatch();
-          reject(mismatch);
-          done(mismatch);
-        },
       });
       tls.on("error", reject);
       tls.once("close", () => reject(new Error("closed during the handshake")));
       tls.once("secure", () => {
+        // Looked at here and not in an SNICallback: with one, Deno keeps each TLS connection's memory for ever.
         const named: unknown = "servername" in tls ? tls.servername : undefined;
+        // None: the hello names no server, as for an IP address.
         if (typeof named === "string" && named !== "" && canonicalHost(named) !== host) {
           tls.destroy();
           return reject(new ServerNameMismatch());

@@ -27,6 +27,7 @@ const READ_SIZE = 64 * 1024;
 /** A Deno connection as a byte stream. */
 export class DenoStream implements ByteStream {
   readonly #conn: Deno.Conn;
+  readonly #waiting = new Set<(error: Error) => void>();
   #buffer: Uint8Array<ArrayBuffer> | undefined;
   #destroyed = false;
 
@@ -35,30 +36,48 @@ export class DenoStream implements ByteStream {
     this.#conn = conn;
   }
 
-  async read(): Promise<Uint8Array | null> {
-    this.#buffer ??= new Uint8Array(READ_SIZE);
-    const size = await this.#conn.read(this.#buffer);
-    return size === null ? null : this.#buffer.subarray(0, size);
+  read(): Promise<Uint8Array | null> {
+    return this.#unlessDestroyed(async () => {
+      const buffer = this.#buffer ??= new Uint8Array(READ_SIZE);
+      const size = await this.#conn.read(buffer);
+      return size === null ? null : buffer.subarray(0, size);
+    });
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    let rest = bytes;
-    while (rest.length > 0) rest = rest.subarray(await this.#conn.write(rest));
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#unlessDestroyed(async () => {
+      let rest = bytes;
+      while (rest.length > 0) rest = rest.subarray(await this.#conn.write(rest));
+    });
   }
 
-  async endWrite(): Promise<void> {
-    await this.#conn.closeWrite();
+  endWrite(): Promise<void> {
+    return this.#unlessDestroyed(() => this.#conn.closeWrite());
   }
 
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
+    for (const reject of this.#waiting) reject(new StreamClosed("connection closed"));
+    this.#waiting.clear();
+    // Deno closes a plain connection only when its pending read has ended, and does not end that read: shutting the
+    // writing side down makes the other side end it. A TLS connection is closed at once.
+    if (!("handshake" in this.#conn)) this.#conn.closeWrite().catch(() => {});
     try {
       this.#conn.close();
     } catch (error) {
-      // The resource table has already dropped it.
+      // Closed already, or handed on to TLS.
       if (!(error instanceof Deno.errors.BadResource)) throw error;
     }
+  }
+
+  /** Runs an operation that `destroy` rejects, since Deno leaves some pending for ever. */
+  #unlessDestroyed<T>(operation: () => Promise<T>): Promise<T> {
+    if (this.#destroyed) return Promise.reject(new StreamClosed("connection closed"));
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      operation().then(resolve, reject).finally(() => this.#waiting.delete(reject));
+    });
   }
 }
 

@@ -140,56 +140,58 @@ export class Upstreams {
     return true;
   }
 
+  /** Dials within the limit. What comes later than that is closed when it comes. */
   async #dial(target: Target, key: string): Promise<UpstreamConnection> {
-    let conn: Deno.Conn | undefined;
-    let late = false;
+    const attempt: Attempt = { late: false, stream: undefined };
+    const timeout = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
-      late = true;
-      closeQuietly(conn);
+      attempt.late = true;
+      attempt.stream?.destroy();
+      timeout.reject(new UpstreamError(`${target.host} did not answer in time`, 504));
     }, this.#options.limits.dialTimeout);
+    const opened = this.#open(target, attempt);
     try {
-      const tcp = await this.#connect(target);
-      conn = tcp;
-      if (late) throw new UpstreamError("too late");
-      if (target.scheme === "https") {
-        if (this.viaProxy) await openTunnel(tcp, target, this.#options.limits.headBytes);
-        conn = await this.#startTls(tcp, target.host);
-        if (late) throw new UpstreamError("too late");
-      }
-      const stream = new DenoStream(conn);
+      const stream = await Promise.race([opened, timeout.promise]);
       return { stream, reader: new WireReader(stream), out: new Outbox(stream), key, reused: false };
     } catch (error) {
-      closeQuietly(conn);
-      if (late) throw new UpstreamError(`${target.host} did not answer in time`, 504);
+      attempt.stream?.destroy();
+      opened.then((stream) => stream.destroy(), () => {});
       throw error instanceof UpstreamError ? error : new UpstreamError(describe(error, target));
     } finally {
       clearTimeout(timer);
     }
   }
 
-  async #connect(target: Target): Promise<Deno.TcpConn> {
-    const { proxy } = this.#options;
-    const conn = await Deno.connect(proxy ?? { hostname: target.host, port: target.port });
-    conn.setNoDelay(true);
-    return conn;
-  }
-
-  async #startTls(conn: Deno.TcpConn, hostname: string): Promise<Deno.TlsConn> {
-    const { caCerts } = this.#options;
-    const tls = await Deno.startTls(conn, { hostname, caCerts: [...caCerts], alpnProtocols: ["http/1.1"] });
-    try {
-      await tls.handshake();
-    } catch (error) {
-      closeQuietly(tls);
-      throw error;
-    }
-    return tls;
+  async #open(target: Target, attempt: Attempt): Promise<ByteStream> {
+    const { proxy, caCerts } = this.#options;
+    const tcp = await Deno.connect(proxy ?? { hostname: target.host, port: target.port });
+    tcp.setNoDelay(true);
+    const plain = new DenoStream(tcp);
+    attempt.stream = plain;
+    if (attempt.late || target.scheme === "http") return plain;
+    if (proxy !== undefined) await openTunnel(plain, target, this.#options.limits.headBytes);
+    const tls = await Deno.startTls(tcp, {
+      hostname: target.host,
+      caCerts: [...caCerts],
+      alpnProtocols: ["http/1.1"],
+    });
+    const stream = new DenoStream(tls);
+    attempt.stream = stream;
+    if (!attempt.late) await tls.handshake();
+    return stream;
   }
 }
 
+/** A dial under way. */
+interface Attempt {
+  /** The limit has passed: nobody waits for it any more. */
+  late: boolean;
+  /** What to close then. */
+  stream: ByteStream | undefined;
+}
+
 /** Asks the next proxy for a tunnel; on return the connection carries the host's own bytes. */
-async function openTunnel(conn: Deno.TcpConn, target: Target, headBytes: number): Promise<void> {
-  const stream = new DenoStream(conn);
+async function openTunnel(stream: ByteStream, target: Target, headBytes: number): Promise<void> {
   const name = authority(target.host, target.port);
   await stream.write(toBytes(`CONNECT ${name} HTTP/1.1\r\nHost: ${name}\r\n\r\n`));
   const reader = new WireReader(stream);
@@ -214,12 +216,4 @@ async function openTunnel(conn: Deno.TcpConn, target: Target, headBytes: number)
 
 function describe(error: unknown, target: Target): string {
   return `${authority(target.host, target.port)} cannot be reached: ${messageOf(error)}`;
-}
-
-function closeQuietly(conn: Deno.Conn | undefined): void {
-  try {
-    conn?.close();
-  } catch {
-    // Closed already, or handed on to TLS, which closes it.
-  }
 }

@@ -203,11 +203,14 @@ Deno.test("a flood of failed handshakes leaves no connection and little memory",
       }));
     }
   };
-  await flood(300);
+  // The first thousands fill pools and caches; from then on it must be flat, but for what the collector leaves lying.
+  await flood(6000);
   const before = await rss();
-  await flood(2000);
+  await flood(6000);
   const after = await rss();
-  assert(after - before < 80, `grew from ${before} to ${after} MiB`);
+  assert(after - before < 120, `grew from ${before} to ${after} MiB`);
+  const open = [...Deno.readDirSync(`/proc/${egress.pid}/fd`)].length;
+  assert(open < 100, `${open} descriptors are open`);
   await egress.close();
   await Deno.remove(pki.dir, { recursive: true });
 });

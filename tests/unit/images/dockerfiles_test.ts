@@ -71,7 +71,7 @@ Deno.test("agent images share their package layer", async () => {
 
 Deno.test("agent images bring what every agent needs, and run as node", async () => {
   const needed =
-    "bash ca-certificates curl dnsutils git openssh-client openssl python3 python3-pip python3-venv socat";
+    "bash ca-certificates curl dnsutils git openssh-client openssl procps python3 python3-pip python3-venv socat";
   for (const name of ["claude", "codex"] as const) {
     const image = stages(await read(name)).at(-1) ?? [];
     assertStringIncludes(image[1] ?? "", needed);
