@@ -64,7 +64,7 @@ export async function startEgress(
     stderr: stderr.lines,
     reload: async (content) => {
       const seen = stderr.lines.length;
-      await Deno.writeTextFile(routes, content);
+      Deno.writeTextFileSync(routes, content);
       child.kill("SIGHUP");
       return await until(
         () => stderr.lines.slice(seen).find((line) => line.startsWith("egress: ")),
