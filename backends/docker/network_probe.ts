@@ -93,6 +93,9 @@ export function probeFindings(input: ProbeInput, output: string): readonly strin
   const lines = output.trim().split("\n");
   const findings: string[] = [];
   if (lines.at(-1) !== DONE) findings.push("the probe did not run to its end");
+  if ([...input.gateways, ...input.hostAddresses].includes(input.egress.address)) {
+    findings.push(`the bundle's address ${input.egress.address} is the host's too`);
+  }
   if (!lines.includes("egress open")) findings.push("egress does not answer, so the probe proves nothing");
   probeTargets(input).forEach((target, index) => {
     const line = lines.find((text) => text.startsWith(`${index} `));

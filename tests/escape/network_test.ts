@@ -15,15 +15,12 @@ Deno.test("the agent reaches nothing but its own bundle", async (t) => {
   await using lab = await startLab();
   await using launched = await launchBottle(lab, "claude");
   const { bottle, gateway, plan } = launched;
-  const addressesOf = async (name: string) =>
-    Object.values((await inspectContainer(lab.engine, name))?.NetworkSettings.Networks ?? {})
-      .map((network) => network.IPAddress);
-  const bundle = await addressesOf(resourceName(plan.identity, "bundle"));
-  const [agentAddress] = await addressesOf(resourceName(plan.identity, "agent"));
-  assertEquals(bundle.length, 2);
-  const prefix = (ip: string) => ip.split(".").slice(0, 2).join(".");
-  const inside = bundle.find((ip) => prefix(ip) === prefix(agentAddress ?? "")) ?? "";
-  const outside = bundle.find((ip) => ip !== inside) ?? "";
+  const name = resourceName(plan.identity, "bundle");
+  const joined = (await inspectContainer(lab.engine, name))?.NetworkSettings.Networks ?? {};
+  const inside = joined[resourceName(plan.identity, "internal")]?.IPAddress ?? "";
+  const outside = joined[resourceName(plan.identity, "egress")]?.IPAddress ?? "";
+  assert(inside !== "" && outside !== "", JSON.stringify(joined));
+  const bundle = [inside, outside];
 
   const tryAll = async (attempts: readonly Wall[]) => {
     const broken: string[] = [];

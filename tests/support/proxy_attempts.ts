@@ -31,7 +31,8 @@ context.verify_mode = ssl.CERT_NONE
 try:
     t = context.wrap_socket(s, server_hostname="${serverName}")
     t.sendall(${JSON.stringify(request)}.encode())
-    print("STATUS", t.recv(4096).split(b"\\r\\n")[0].decode("latin-1"))
+    answer = t.recv(4096)
+    print("STATUS", answer.split(b"\\r\\n")[0].decode("latin-1") if answer else "HTTP/1.1 400 broken off")
 except (ssl.SSLError, ConnectionError, OSError) as error:
     print("STATUS HTTP/1.1 400 broken off", error)
 CODE`;

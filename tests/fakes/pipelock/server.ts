@@ -84,6 +84,7 @@ export class PipelockProxy {
     const upstream = await dial(address, port).catch(() => undefined);
     if (upstream === undefined) return refuseTunnel(client, 502, "tunnel dial failed");
     client.write("HTTP/1.1 200 Connection Established\r\n\r\n");
+    log("tunnel_open", target);
     const hello = await readHello(client, head);
     const asked = serverName(hello);
     if (asked !== undefined && asked.toLowerCase() !== host) {
@@ -149,6 +150,7 @@ export class PipelockProxy {
     }
     const address = await this.#resolve(target.host);
     if (typeof address !== "string") return refuse(response, 403, `blocked: ${address.refusal}`);
+    log("allowed", target);
     await this.#forward(request, response, url, address, body);
   }
 
@@ -169,7 +171,8 @@ export class PipelockProxy {
         ...endToEnd(request.headers),
         ...(body.length > 0 ? { "content-length": body.length } : {}),
       },
-      servername: url.hostname,
+      // An address has no server name to send (RFC 6066).
+      servername: net.isIP(url.hostname) !== 0 ? "" : url.hostname,
       ca: this.#trust,
       agent: false,
     };
@@ -194,6 +197,12 @@ export class PipelockProxy {
     if (bad !== undefined) return { refusal: `SSRF blocked: ${host} resolves to internal IP ${bad.address}` };
     return (found.find(({ family }) => family === 4) ?? found[0]!).address;
   }
+}
+
+/** One JSON line for each thing let through, as the real one writes. */
+function log(event: string, { host, port }: Target): void {
+  const line = JSON.stringify({ time: new Date().toISOString(), event, target: `${host}:${port}` });
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
 function endToEnd(headers: http.IncomingHttpHeaders): http.OutgoingHttpHeaders {

@@ -64,6 +64,7 @@ export async function startEgress(
     stderr: stderr.lines,
     reload: async (content) => {
       const seen = stderr.lines.length;
+      // Not awaited: under load the event loop of this process keeps a write waiting for seconds.
       Deno.writeTextFileSync(routes, content);
       child.kill("SIGHUP");
       return await until(

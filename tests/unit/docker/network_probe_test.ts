@@ -55,6 +55,11 @@ Deno.test("a probe that was cut short is a finding, and so is each target it lef
   assertEquals(findings.length, probeTargets(INPUT).length);
 });
 
+Deno.test("a bundle that has the gateway's own address is a finding: what is allowed would be the host", () => {
+  const input = { ...INPUT, egress: { address: "172.20.0.1", port: 9099 } };
+  assertEquals(probeFindings(input, output("closed")), ["the bundle's address 172.20.0.1 is the host's too"]);
+});
+
 Deno.test("no output at all is not a closed network", () => {
   assertEquals(probeFindings(INPUT, "").length, probeTargets(INPUT).length + 2);
 });
