@@ -139,7 +139,7 @@ class Exchange {
     } catch (error) {
       this.#requestFailure = error;
       // The client's fault ends it here; upstream's own failure may have left an early answer to be read.
-      
+      if (error instanceof BadMessage || error instanceof Truncated) stream.destroy();
     }
   }
 
