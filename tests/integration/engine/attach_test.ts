@@ -62,8 +62,9 @@ Deno.test("an interactive shell on a terminal: size, resize, ctrl-C, user, folde
       const screen = await terminal.shows("24 80");
       assertMatch(screen, /node\n\/home\/node\ngrüße\n24 80/);
       await terminal.resize(100, 30);
-      await terminal.run("stty size");
-      await terminal.shows("30 100");
+      // The new size is on its way while the next line is typed: the shell is asked until it has come.
+      await terminal.run("until stty size | grep '30 100'; do sleep 0.1; done");
+      await terminal.shows(/^30 100/m);
       await terminal.run("sleep 60; echo slept:$?");
       await new Promise((resolve) => setTimeout(resolve, 300));
       await terminal.press("C-c");
