@@ -1,7 +1,7 @@
 /** Starts a bottle's bundle: its container, its files, its tokens over standard input. */
 
 import type { BottlePlan } from "../../lib/bottle/plan.ts";
-import { INIT_NOT_READY, INIT_READY_LINE } from "../../lib/bundle/daemons.ts";
+import { daemonReadyLine, INIT_NOT_READY, INIT_READY_LINE } from "../../lib/bundle/daemons.ts";
 import { renderSecretsLine } from "../../lib/bundle/secrets_line.ts";
 import { type BundleSpec, bundleSpec } from "../../lib/bundle/spec.ts";
 import { renderRoutes } from "../../lib/egress/wire.ts";
@@ -36,7 +36,9 @@ export interface Bundle {
   readonly ports: readonly number[];
   /** What the guest must trust. */
   readonly ca: GuestCa;
-  /** Resolves when every daemon accepts connections. @throws {OperatorError} the bundle ended, or took too long */
+  /** Resolves when egress accepts connections. @throws {OperatorError} the bundle ended, or took too long */
+  egressReady(signal: AbortSignal): Promise<void>;
+  /** Resolves when every daemon does. @throws {OperatorError} likewise */
   ready(signal: AbortSignal): Promise<void>;
   /** @throws {OperatorError} the bundle ended meanwhile */
   stillRuns(): Promise<void>;
@@ -83,7 +85,8 @@ export async function startBundle(
     address,
     ports: spec.ports.map((port) => port.port),
     ca: { certPem: egressCa.certPem, fingerprint: egressCa.fingerprint },
-    ready: (signal) => untilReady(context, id, signal),
+    egressReady: (signal) => untilSaid(context, id, daemonReadyLine("egress"), signal),
+    ready: (signal) => untilSaid(context, id, INIT_READY_LINE, signal),
     stillRuns: async () => {
       const now = await atEdge(`inspecting ${name}`, inspectContainer(engine, id));
       if (!now?.State.Running) throw await ended(context, id, "ended during the launch");
@@ -135,8 +138,13 @@ function textOf(content: string | Secret): string {
   return content instanceof Secret ? content.reveal() : content;
 }
 
-/** Follows init's log until it says that every daemon accepts connections. */
-async function untilReady(context: DockerContext, id: string, signal: AbortSignal): Promise<void> {
+/** Follows init's log until it has a line, or says that it will not come. */
+async function untilSaid(
+  context: DockerContext,
+  id: string,
+  wanted: string,
+  signal: AbortSignal,
+): Promise<void> {
   const patience = AbortSignal.timeout(READY_MS);
   const decoder = new TextDecoder();
   let text = "";
@@ -148,7 +156,7 @@ async function untilReady(context: DockerContext, id: string, signal: AbortSigna
     for await (const frame of logs) {
       text += decoder.decode(frame.bytes, { stream: true });
       const lines = text.split("\n");
-      if (lines.includes(INIT_READY_LINE)) return;
+      if (lines.includes(wanted)) return;
       if (lines.some((line) => line.startsWith(INIT_NOT_READY))) break;
     }
   } catch (error) {

@@ -47,7 +47,7 @@ export async function launch(
   step("close the network");
   await together(
     closeNetwork(context, plan, { image: images.bundle, agent, bundle }, teardown),
-    bundle.ready(signal),
+    bundle.egressReady(signal),
   );
   step("prove it closed");
   const [ids] = await together(
@@ -65,14 +65,14 @@ export async function launch(
     warn: (text) => progress.warn(text),
   });
   try {
-    await provision(bottle, plan, {
-      ca: bundle.ca,
-      transcript: statePaths(context.hostHome, plan.identity).transcript,
-    }, {
+    const input = { ca: bundle.ca, transcript: statePaths(context.hostHome, plan.identity).transcript };
+    const told: Progress = {
       step,
       detail: (text) => progress.detail(text),
       warn: (text) => progress.warn(text),
-    });
+    };
+    // The rest of the bundle comes up meanwhile: nothing that is provisioned needs it.
+    await together(provision(bottle, plan, input, told), bundle.ready(signal));
     signal.throwIfAborted();
     await bundle.stillRuns();
     return bottle;

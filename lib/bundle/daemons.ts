@@ -31,6 +31,11 @@ export const DAEMONS_ENV = "BOT_BOTTLE_SIDECAR_DAEMONS";
 /** The line (without its newline) that init prints once every daemon it started accepts connections. */
 export const INIT_READY_LINE = "[init] ready";
 
+/** The line (without its newline) that init prints when one daemon accepts connections. */
+export function daemonReadyLine(name: string): string {
+  return `[init] ${name} is ready`;
+}
+
 /** How the line begins that init prints instead when a daemon died before that. */
 export const INIT_NOT_READY = "[init] not ready: ";
 

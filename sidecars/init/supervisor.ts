@@ -5,7 +5,7 @@
  * daemon that dies stays dead: the others go on, and the agent loses what the dead one served.
  */
 
-import { INIT_NOT_READY, INIT_READY_LINE } from "../../lib/bundle/daemons.ts";
+import { daemonReadyLine, INIT_NOT_READY, INIT_READY_LINE } from "../../lib/bundle/daemons.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { type LineSink, pumpLines } from "./output.ts";
 import type { DaemonProgram } from "./table.ts";
@@ -194,7 +194,7 @@ export class Supervisor {
     }
     if (child.process !== process) return;
     child.ready = true;
-    this.#log(`${child.program.name} is ready`);
+    void this.#options.stderr.write(daemonReadyLine(child.program.name));
     this.#wake();
   }
 

@@ -28,10 +28,14 @@ export class Wire {
     while (rest.length > 0) rest = rest.subarray(await this.conn.write(rest));
   }
 
-  /** More bytes; false at the end. */
+  /** More bytes; false at the end. Fails when nothing comes for 20 s. */
   async fill(): Promise<boolean> {
     const part = new Uint8Array(64 * 1024);
-    const size = await this.conn.read(part);
+    const silence = Promise.withResolvers<never>();
+    const timer = setTimeout(() => silence.reject(new Error("nothing came for 20 s")), 20_000);
+    const size = await Promise.race([this.conn.read(part), silence.promise]).finally(() =>
+      clearTimeout(timer)
+    );
     if (size === null) return false;
     const joined = new Uint8Array(this.#buffer.length + size);
     joined.set(this.#buffer);

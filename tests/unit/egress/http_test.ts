@@ -217,6 +217,16 @@ Deno.test("the injected credential stands once, where the first of the agent's s
   ]);
 });
 
+Deno.test("Proxy-Authorization never passes, however it is spelled and whatever the route", () => {
+  const head = parseRequestHead(
+    "GET / HTTP/1.1\r\nHost: a\r\nProxy-Authorization: 1\r\nproxy_authorization: 2\r\nX: 3\r\n\r\n",
+  );
+  for (const kind of ["none", "agent"] as const) {
+    const wishes = { keepAlive: true, webSocket: false, nominated: new Set<string>() };
+    assertEquals(requestLines(head, { wishes, hostLine: "a", credentials: { kind } }), ["Host: a", "X: 3"]);
+  }
+});
+
 Deno.test("authorities", () => {
   const rows: [text: string, host: string | undefined, port?: number][] = [
     ["A.test.:443", "a.test", 443],
