@@ -12,7 +12,7 @@ import { BadMessage, requestFraming, type RequestHead, valuesOf } from "./http/h
 import { toBytes } from "./http/wire_reader.ts";
 import { Peer } from "./peer.ts";
 import { nextHead, servePlain, serveTunnel } from "./requests.ts";
-import { NodeStream } from "./streams.ts";
+import { NodeStream, readGateOf } from "./streams.ts";
 import type { Target } from "./upstream.ts";
 
 /** The listening proxy. */
@@ -101,12 +101,13 @@ export class EgressServer {
     const leaf = await this.#egress.leaves.leafFor(target.host);
     // In one turn: the 200 is on its way before the hello can come, and the hello finds TLS reading.
     void peer.stream.write(toBytes("HTTP/1.1 200 Connection established\r\n\r\n")).catch(() => {});
+    const gate = readGateOf(socket);
     const tls = await this.#terminate(stream.release(), leaf, target.host).catch((error: unknown) => {
       const rule = error instanceof ServerNameMismatch ? "sni" : "tls-handshake";
       this.#log("CONNECT", target.host, rule === "sni" ? "deny" : "fault", rule, 0, start);
       throw error;
     });
-    const inner = new NodeStream(tls);
+    const inner = new NodeStream(tls, gate);
     // The outer deadline still rules the socket; the inner peer moves it.
     await serveTunnel(this.#egress, new Peer(inner, peer.watch), target);
     socket.destroySoon();

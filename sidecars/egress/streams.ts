@@ -81,23 +81,60 @@ export class DenoStream implements ByteStream {
   }
 }
 
+/** Stops and starts the reading of a TCP connection itself. */
+export interface ReadGate {
+  /** The kernel keeps what comes; when its buffer is full, the other side waits. */
+  stop(): void;
+  /** Reads on. */
+  start(): void;
+}
+
+/**
+ * The read gate of a socket that TLS runs on.
+ *
+ * Deno's TLS sockets read their TCP connection on while they are paused, without bound (node's stop it): a client
+ * could fill the memory with an upload that nobody takes. The handle below is node's own, but not public.
+ *
+ * @throws {TypeError} this runtime has no such handle
+ */
+export function readGateOf(socket: Socket): ReadGate {
+  const handle: unknown = "_handle" in socket ? socket._handle : undefined;
+  if (!isReadHandle(handle)) throw new TypeError("a socket without a handle that can stop reading");
+  const unlessClosed = (operation: () => unknown) => {
+    if (!socket.destroyed) operation();
+  };
+  return {
+    stop: () => unlessClosed(() => handle.readStop()),
+    start: () => unlessClosed(() => handle.readStart()),
+  };
+}
+
+function isReadHandle(value: unknown): value is { readStop(): unknown; readStart(): unknown } {
+  return typeof value === "object" && value !== null &&
+    "readStop" in value && typeof value.readStop === "function" &&
+    "readStart" in value && typeof value.readStart === "function";
+}
+
 /** A node socket (plain or TLS) as a byte stream. */
 export class NodeStream implements ByteStream {
   readonly #socket: Socket;
+  readonly #gate: ReadGate | undefined;
   readonly #queue: Uint8Array[] = [];
   #ended = false;
   #failure: Error | undefined;
   #reader: { resolve(bytes: Uint8Array | null): void; reject(error: Error): void } | undefined;
   readonly #writers = new Set<(error: Error) => void>();
 
-  /** Wraps a socket; from now on only this stream reads it. */
-  constructor(socket: Socket) {
+  /** Wraps a socket; from now on only this stream reads it. A TLS socket comes with the gate of its TCP socket. */
+  constructor(socket: Socket, gate?: ReadGate) {
     this.#socket = socket;
+    this.#gate = gate;
     socket.on("data", this.#onData);
     socket.on("end", this.#onEnd);
     socket.on("error", this.#onError);
     socket.on("close", this.#onClose);
     socket.pause();
+    gate?.stop();
   }
 
   /** Gives the socket up to another reader. Only with nothing read ahead: see {@linkcode queued}. */
@@ -122,6 +159,7 @@ export class NodeStream implements ByteStream {
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject };
       this.#socket.resume();
+      this.#gate?.start();
     });
   }
 
@@ -155,6 +193,7 @@ export class NodeStream implements ByteStream {
 
   readonly #onData = (bytes: Uint8Array): void => {
     this.#socket.pause();
+    this.#gate?.stop();
     const reader = this.#reader;
     this.#reader = undefined;
     if (reader === undefined) this.#queue.push(bytes);

@@ -113,6 +113,29 @@ Deno.test("a reader that stops reading stops the sender: nothing is held whole",
   wire.close();
 });
 
+Deno.test("an upstream that stops reading stops the client: nothing is held whole", async () => {
+  await using w = await world(async (wire) => {
+    await wire.head();
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+  });
+  const wire = await w.tunnel();
+  await wire.send(`PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: ${512 * MIB}\r\n\r\n`);
+  let sent = 0;
+  const sending = (async () => {
+    for (let index = 0; index < 512; index++) {
+      await wire.send(block(index));
+      sent += MIB;
+    }
+  })().catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const status = await Deno.readTextFile(`/proc/${w.egress.pid}/status`);
+  const rss = Number(/VmRSS:\s+([0-9]+)/.exec(status)![1]) / 1024;
+  assert(sent < 64 * MIB, `${sent / MIB} MiB left the client while nobody read`);
+  assert(rss < 300, `egress holds ${rss} MiB`);
+  wire.close();
+  await sending;
+});
+
 Deno.test("chunked bodies with trailers pass both ways; a chunk is passed on as it comes", async () => {
   let seen = "";
   await using w = await world(async (wire) => {
