@@ -19,7 +19,7 @@ export interface TinyImage extends AsyncDisposable {
 export const TEST_LABEL = "bottle.test";
 
 /**
- * Imports the image: busybox with its applets, users root, node (1000) and nobody, folders /home/node, /tmp, /work.
+ * Imports the image: busybox with its applets, users root, node (1000) and nobody, folders /home/node, /tmp, /data.
  *
  * @param run value of {@linkcode TEST_LABEL}, also the image's tag: `[a-z0-9-]+`
  */
@@ -56,7 +56,7 @@ async function rootfs(): Promise<TarEntry[]> {
     dir("etc", 0o755),
     dir("root", 0o700),
     dir("tmp", 0o1777),
-    dir("work", 0o755),
+    dir("data", 0o755),
     dir("home", 0o755),
     dir("home/node", 0o755, 1000),
     file("etc/passwd", 0o644, passwd),

@@ -11,25 +11,25 @@ Deno.test("entries arrive with owner, mode and link, and come back the same", as
     const id = await idle();
     const long = `${"deep/".repeat(30)}${"n".repeat(90)} ü`;
     const entries: TarEntry[] = [
-      { type: "directory", path: "work/in", mode: 0o700, uid: 1000, gid: 1000 },
-      { type: "file", path: "work/in/secret", mode: 0o600, uid: 1000, gid: 1000, content: "s3\n" },
-      { type: "file", path: "work/in/empty", mode: 0o755, uid: 0, gid: 1000, content: "" },
+      { type: "directory", path: "data/in", mode: 0o700, uid: 1000, gid: 1000 },
+      { type: "file", path: "data/in/secret", mode: 0o600, uid: 1000, gid: 1000, content: "s3\n" },
+      { type: "file", path: "data/in/empty", mode: 0o755, uid: 0, gid: 1000, content: "" },
       {
         type: "symlink",
-        path: "work/in/link",
+        path: "data/in/link",
         mode: 0o777,
         uid: 1000,
         gid: 1000,
         linkname: "../../../outside",
       },
-      { type: "file", path: `/work/in/${long}`, mode: 0o444, uid: 70000, gid: 3_000_000, content: "far" },
+      { type: "file", path: `/data/in/${long}`, mode: 0o444, uid: 70000, gid: 3_000_000, content: "far" },
     ];
     await putArchive(engine, id, packTar(entries));
     const { stdout } = await runExec(engine, id, {
       argv: [
         "sh",
         "-c",
-        'cd /work; stat -c "%n %a %u:%g %F" in in/secret in/empty in/link; cat in/secret; readlink in/link',
+        'cd /data; stat -c "%n %a %u:%g %F" in in/secret in/empty in/link; cat in/secret; readlink in/link',
       ],
     });
     assertEquals(stdout.split("\n"), [
@@ -41,7 +41,7 @@ Deno.test("entries arrive with owner, mode and link, and come back the same", as
       "../../../outside",
       "",
     ]);
-    const back = await collect((await getArchive(engine, id, "/work/in"))!);
+    const back = await collect((await getArchive(engine, id, "/data/in"))!);
     assertEquals(back.get("in/secret"), { type: "file", mode: 0o600, owner: "1000:1000", content: "s3\n" });
     assertEquals(back.get("in/link")?.content, "../../../outside");
     assertEquals(back.get(`in/${long}`), {
@@ -71,7 +71,7 @@ Deno.test("a host folder goes in whole: modes, links kept and not followed, sock
       const part = {
         type: "folder",
         from: `${folder}/src`,
-        path: "work/home",
+        path: "data/home",
         uid: 1000,
         gid: 1000,
       } as const;
@@ -85,7 +85,7 @@ Deno.test("a host folder goes in whole: modes, links kept and not followed, sock
         argv: [
           "sh",
           "-c",
-          'cd /work/home; find . ! -user node; stat -c "%n %a %F" $(find . | sort); readlink loop',
+          'cd /data/home; find . ! -user node; stat -c "%n %a %F" $(find . | sort); readlink loop',
         ],
       });
       assertEquals(stdout.trim().split("\n").slice(1), [
@@ -164,14 +164,14 @@ Deno.test("200 MB in and out pass through bounded memory and arrive unchanged", 
       await putArchive(
         engine,
         id,
-        packTar([{ type: "folder", from: folder, path: "work/d", uid: 0, gid: 0 }]),
+        packTar([{ type: "folder", from: folder, path: "data/d", uid: 0, gid: 0 }]),
       );
       const up = performance.now() - started;
-      const { stdout } = await runExec(engine, id, { argv: ["md5sum", "/work/d/noise"] });
+      const { stdout } = await runExec(engine, id, { argv: ["md5sum", "/data/d/noise"] });
       assertEquals(stdout.split(" ")[0], expected);
       let read = 0;
       const begun = performance.now();
-      for await (const chunk of (await getArchive(engine, id, "/work/d"))!) read += chunk.length;
+      for await (const chunk of (await getArchive(engine, id, "/data/d"))!) read += chunk.length;
       const down = performance.now() - begun;
       clearInterval(watch);
       assert(read > size && read < size + 10_000, `${read}`);
