@@ -13,7 +13,7 @@ import type { DaemonProgram } from "./table.ts";
 /** Status of a daemon whose program could not be started, as a shell has it. */
 const NOT_STARTED = 127;
 const PROBE_EVERY_MS = 10;
-/** How long a finished daemon's last output may take, in milliseconds: a grandchild may hold its pipe open. */
+/** How long the last output may take, in milliseconds: a grandchild may hold a pipe open, a reader may stall. */
 const DRAIN_MS = 500;
 
 /** What the supervisor is given beside its programs. */
@@ -49,6 +49,8 @@ export class Supervisor {
   #stopping = false;
   #settled = false;
   #wake: () => void = () => {};
+  /** Resolves when all lines of init's own are written: the process must not end before its last words. */
+  #said: Promise<unknown> = Promise.resolve();
 
   /** Takes the programs in start order; nothing is started before `run`. */
   constructor(programs: readonly DaemonProgram[], options: SupervisorOptions) {
@@ -78,7 +80,8 @@ export class Supervisor {
   async run(): Promise<number> {
     if (this.#shutdown === undefined) this.#each((child) => this.#start(child));
     while (!this.#tick()) await this.#news();
-    const drained = Promise.allSettled([...this.#children.values()].map((child) => child.output));
+    const output = [...this.#children.values()].map((child) => child.output);
+    const drained = Promise.allSettled([...output, this.#said]);
     await Promise.race([drained, delay(DRAIN_MS)]);
     return Math.max(0, ...[...this.#children.values()].map((child) => child.status));
   }
@@ -149,10 +152,10 @@ export class Supervisor {
     const dead = children.find((child) => child.process === undefined);
     if (dead !== undefined) {
       this.#settled = true;
-      void this.#options.stderr.write(`${INIT_NOT_READY}${dead.program.name} ${dead.ending}`);
+      this.#say(this.#options.stderr, `${INIT_NOT_READY}${dead.program.name} ${dead.ending}`);
     } else if (children.every((child) => child.ready)) {
       this.#settled = true;
-      void this.#options.stdout.write(INIT_READY_LINE);
+      this.#say(this.#options.stdout, INIT_READY_LINE);
     }
   }
 
@@ -194,7 +197,7 @@ export class Supervisor {
     }
     if (child.process !== process) return;
     child.ready = true;
-    void this.#options.stderr.write(daemonReadyLine(child.program.name));
+    this.#say(this.#options.stderr, daemonReadyLine(child.program.name));
     this.#wake();
   }
 
@@ -217,7 +220,11 @@ export class Supervisor {
   }
 
   #log(text: string): void {
-    void this.#options.stderr.write(`[init] ${text}`);
+    this.#say(this.#options.stderr, `[init] ${text}`);
+  }
+
+  #say(sink: LineSink, line: string): void {
+    this.#said = Promise.all([this.#said, sink.write(line)]);
   }
 }
 

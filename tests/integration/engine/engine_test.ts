@@ -5,6 +5,7 @@ import { containerLogs, waitContainer } from "../../../backends/docker/engine/co
 import { runExec } from "../../../backends/docker/engine/exec.ts";
 import { engineFacts } from "../../../backends/docker/engine/system.ts";
 import { OperatorError } from "../../../lib/errors.ts";
+import { openDeno } from "../../support/open_deno.ts";
 import { onEngine, socketPath } from "./fixture.ts";
 import { startRelay } from "./relay.ts";
 
@@ -50,7 +51,7 @@ try { await Engine.connect(Deno.args[0]); } catch (error) { console.log(error.na
     }
     for (const file of ["lib/errors.ts", "lib/escape.ts"]) await copyTo(folder, file);
     await Deno.writeTextFile(`${folder}/try.ts`, code);
-    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    const { stdout, stderr } = await new Deno.Command(await openDeno(folder), {
       args: ["run", "-A", "--no-config", "--no-lock", "--no-check", "--quiet", `${folder}/try.ts`, path],
       uid: 65534,
       gid: 65534,

@@ -1,6 +1,7 @@
 /** Init (PID 1 of the bundle) as a process of its own, with real signals and small real programs. */
 
 import { assertEquals, assertMatch } from "@std/assert";
+import { openDeno } from "../../support/open_deno.ts";
 import { startInit } from "./running_init.ts";
 import { SMALL_UID } from "./small_init.ts";
 
@@ -173,11 +174,15 @@ Deno.test("shutdown wins over a restart under way", async () => {
 
 Deno.test("SIGHUP goes to egress alone, and waits until egress is ready for it", async () => {
   const port = freePort();
+  const dir = await Deno.makeTempDir({ prefix: "bottle-init-" });
+  await Deno.chmod(dir, 0o755);
+  const deno = await openDeno(dir);
   await using init = await startInit({
+    dir,
     programs: {
       egress: {
         // Until its handler stands, SIGHUP would end the program.
-        script: `echo early; sleep 0.5; exec ${Deno.execPath()} eval '
+        script: `echo early; sleep 0.5; exec ${deno} eval '
           Deno.addSignalListener("SIGHUP", () => console.log("reloaded"));
           for await (const c of Deno.listen({ hostname: "127.0.0.1", port: ${port} })) c.close();'`,
         port,
