@@ -8,7 +8,7 @@ import { acquireOwnerLock, isHeld } from "../state/lock.ts";
 import { readMetadata } from "../state/metadata.ts";
 import { removeStateFolder, statePaths } from "../state/paths.ts";
 import { isPreserved } from "../state/preserve.ts";
-import { availableBackends, type CliHost, homeOf } from "./host.ts";
+import { type CliHost, homeOf, usableBackends } from "./host.ts";
 import { confirm, requireTerminal } from "./prompts.ts";
 import { watchSignals } from "./signals.ts";
 
@@ -50,7 +50,7 @@ export async function cleanup(host: CliHost, options: CleanupOptions): Promise<n
 }
 
 async function findLeftovers(host: CliHost, home: string): Promise<readonly Leftover[]> {
-  const backends = await usableBackends(host);
+  const backends = await usableBackends(host.backends);
   const found = await Promise.all(backends.map(async (backend) => ({
     backend,
     // State folders are looked for here, once for all backends.
@@ -69,13 +69,6 @@ async function findLeftovers(host: CliHost, home: string): Promise<readonly Left
     })).filter(({ items }) => items.length > 0),
     folder: folders.get(identity),
   }));
-}
-
-/** The backends to ask; when none can be used, the reason is the error. */
-async function usableBackends({ backends }: CliHost): Promise<readonly Backend[]> {
-  const available = await availableBackends(backends);
-  if (available.length > 0) return available;
-  return await Promise.all(Object.values(backends).map((load) => load()));
 }
 
 /**

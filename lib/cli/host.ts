@@ -51,9 +51,10 @@ export async function backendOf(backends: Backends, name: string, where: string)
   });
 }
 
-/** The backends that can be used on this host now. */
-export async function availableBackends(backends: Backends): Promise<readonly Backend[]> {
+/** The backends to ask: those that can be used on this host now; when there is none, all, for the reason why. */
+export async function usableBackends(backends: Backends): Promise<readonly Backend[]> {
   const all = await Promise.all(Object.values(backends).map((load) => load()));
   const available = await Promise.all(all.map((backend) => backend.isAvailable()));
-  return all.filter((_, index) => available[index]);
+  const usable = all.filter((_, index) => available[index]);
+  return usable.length > 0 ? usable : all;
 }

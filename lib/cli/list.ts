@@ -4,7 +4,7 @@ import type { ActiveBottle } from "../bottle/contracts.ts";
 import { messageOf } from "../errors.ts";
 import { isIdentity } from "../state/identity.ts";
 import { type Metadata, readMetadata } from "../state/metadata.ts";
-import { availableBackends, type CliHost, homeOf } from "./host.ts";
+import { type CliHost, homeOf, usableBackends } from "./host.ts";
 import { renderTable } from "./table.ts";
 
 /** Options of `list` as the command line gives them. */
@@ -19,10 +19,14 @@ interface Row {
   readonly metadata: Metadata | undefined;
 }
 
-/** Lists the active bottles: by start time, then identity; those without metadata first. @throws {OperatorError} */
+/**
+ * Lists the active bottles: by start time, then identity; those without metadata first.
+ *
+ * @throws {OperatorError} no backend can be used, and why
+ */
 export async function list(host: CliHost, options: ListOptions): Promise<number> {
   const home = homeOf(host);
-  const backends = await availableBackends(host.backends);
+  const backends = await usableBackends(host.backends);
   const active = (await Promise.all(backends.map((backend) => backend.enumerateActive()))).flat();
   const rows = await Promise.all(active.map(async (bottle) => ({
     bottle,
@@ -35,7 +39,7 @@ export async function list(host: CliHost, options: ListOptions): Promise<number>
     const head = ["IDENTITY", "AGENT", "BACKEND", "STARTED", "STATE", "FOLDER"];
     host.output.print(renderTable([head, ...rows.map(cells)]));
   } else {
-    host.output.say(backends.length === 0 ? "no backend is available" : "no active bottles");
+    host.output.say("no active bottles");
   }
   if (rows.some(({ bottle }) => bottle.orphan)) {
     host.output.say("orphans have lost their bottle process; `bottle cleanup` removes them");

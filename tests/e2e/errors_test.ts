@@ -33,6 +33,13 @@ const FAILURES: readonly Failure[] = [
     options: { env: { DOCKER_HOST: "tcp://192.0.2.1:2375" } },
   },
   {
+    title: "no engine for list",
+    args: ["list", "--json"],
+    status: 1,
+    line: ["the docker engine is not running"],
+    options: { env: { DOCKER_HOST: "unix:///nowhere/docker.sock" } },
+  },
+  {
     title: "no engine for cleanup",
     args: ["cleanup", "--yes"],
     status: 1,

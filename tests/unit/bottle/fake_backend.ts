@@ -13,6 +13,7 @@ import type {
   ExecResult,
   Progress,
 } from "../../../lib/bottle/contracts.ts";
+import { OperatorError } from "../../../lib/errors.ts";
 import type { BottlePlan, BottleSpec } from "../../../lib/bottle/plan.ts";
 
 /** Where the fake can be told to fail or to call back. */
@@ -93,6 +94,7 @@ export class FakeBackend implements Backend {
 
   async enumerateActive(): Promise<readonly ActiveBottle[]> {
     await this.#at("enumerate");
+    if (this.#options.available === false) throw new OperatorError("the fake engine is not running");
     return this.#options.active ?? [];
   }
 

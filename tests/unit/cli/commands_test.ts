@@ -285,9 +285,19 @@ Deno.test("list: broken metadata is a warning and hides nothing; an unavailable 
     assertEquals(await run("list"), 0);
     assert(stdout().includes("a-00000"), stdout());
     assert(stderr().includes("warning: "), stderr());
+    const away = new FakeBackend({ available: false, active: ACTIVE });
+    const here = new FakeBackend({ active: ACTIVE.slice(2, 3) });
+    const both = makeHost({ home, backends: { away, here } });
+    assertEquals(await both.run("list", "--json"), 0);
+    assertEquals(JSON.parse(both.stdout()).length, 1);
+    assertEquals(away.calls, ["isAvailable"]);
+  }));
+
+Deno.test("list: when no backend can be used, the reason is the error", () =>
+  withHome(async (home) => {
     const away = withBackend(home, { available: false, active: ACTIVE });
-    assertEquals(await away.run("list"), 0);
-    assertEquals([away.stdout(), away.stderr()], ["", "bottle: no backend is available\n"]);
+    assertEquals(await away.run("list", "--json"), 1);
+    assertEquals([away.stdout(), away.stderr()], ["", "bottle: error: the fake engine is not running\n"]);
   }));
 
 Deno.test("info shows what the manifests say, and no value of the environment", () =>
