@@ -9,7 +9,7 @@ import { quote } from "../provision.ts";
 import type { BottleNetworks } from "./bottle_networks.ts";
 import { agentContainer } from "./container_specs.ts";
 import type { DockerContext } from "./context.ts";
-import { createContainer, startContainer } from "./engine/containers.ts";
+import { createContainer, inspectContainer, startContainer } from "./engine/containers.ts";
 import { atEdge } from "./engine/errors.ts";
 import { runExec } from "./engine/exec.ts";
 import type { EngineFacts } from "./engine/system.ts";
@@ -20,6 +20,8 @@ import type { Teardown } from "./teardown.ts";
 /** A running agent container. */
 export interface Agent {
   readonly id: string;
+  /** IPv4 address on the internal network. */
+  readonly address: string;
   /** OCI runtime in use. */
   readonly runtime: string;
 }
@@ -67,7 +69,10 @@ export async function startAgent(
     ),
   );
   await atEdge(`starting ${name}`, startContainer(engine, id));
-  return { id, runtime: runtime.name };
+  const info = await atEdge(`inspecting ${name}`, inspectContainer(engine, id));
+  const address = info?.NetworkSettings.Networks[start.networks.internal]?.IPAddress ?? "";
+  if (address === "") throw new OperatorError(`the agent container ${name} ended as it started`);
+  return { id, address, runtime: runtime.name };
 }
 
 /**

@@ -15,7 +15,7 @@ import type { GuestCa } from "../provision.ts";
 import type { BottleNetworks } from "./bottle_networks.ts";
 import { bundleContainer } from "./container_specs.ts";
 import type { DockerContext } from "./context.ts";
-import { startWithStdin } from "./engine/attach.ts";
+import { startHoldingInput } from "./engine/attach.ts";
 import { containerLogs, createContainer, inspectContainer, putArchive } from "./engine/containers.ts";
 import { atEdge, isRefusal } from "./engine/errors.ts";
 import { connectNetwork } from "./engine/networks.ts";
@@ -36,6 +36,13 @@ export interface Bundle {
   readonly ports: readonly number[];
   /** What the guest must trust. */
   readonly ca: GuestCa;
+  /**
+   * Hands the tokens to init, which then starts the daemons. Not before the bundle's network is closed: egress
+   * spends them for whoever reaches it.
+   *
+   * @throws {OperatorError} the bundle ended before it took them
+   */
+  handTokens(): Promise<void>;
   /** Resolves when egress accepts connections. @throws {OperatorError} the bundle ended, or took too long */
   egressReady(signal: AbortSignal): Promise<void>;
   /** Resolves when every daemon does. @throws {OperatorError} likewise */
@@ -50,7 +57,7 @@ export interface BundleStart {
   readonly networks: BottleNetworks;
 }
 
-/** Creates, fills and starts the bundle. @throws {OperatorError} */
+/** Creates, fills and starts the bundle; its daemons wait for the tokens. @throws {OperatorError} */
 export async function startBundle(
   context: DockerContext,
   plan: BottlePlan,
@@ -76,7 +83,8 @@ export async function startBundle(
     atEdge(`connecting ${name} to its network`, connectNetwork(engine, start.networks.internal, id)),
     atEdge(`filling ${name}`, putArchive(engine, id, bundleTar(spec))),
   );
-  await atEdge(`starting ${name}`, startWithStdin(engine, id, renderSecretsLine(plan.tokens), signal));
+  const input = await atEdge(`starting ${name}`, startHoldingInput(engine, id, signal));
+  teardown.add(`letting go of ${name}`, () => Promise.resolve(input[Symbol.dispose]()));
   const info = await atEdge(`inspecting ${name}`, inspectContainer(engine, id));
   const address = info?.NetworkSettings.Networks[start.networks.internal]?.IPAddress ?? "";
   if (address === "") throw await ended(context, id, "ended as it started");
@@ -85,6 +93,7 @@ export async function startBundle(
     address,
     ports: spec.ports.map((port) => port.port),
     ca: { certPem: egressCa.certPem, fingerprint: egressCa.fingerprint },
+    handTokens: () => atEdge(`handing ${name} its tokens`, input.give(renderSecretsLine(plan.tokens))),
     egressReady: (signal) => untilSaid(context, id, daemonReadyLine("egress"), signal),
     ready: (signal) => untilSaid(context, id, INIT_READY_LINE, signal),
     stillRuns: async () => {

@@ -1,4 +1,4 @@
-/** Closes the agent's network and proves it, with the engine; what is done and tried stands in the two neighbours. */
+/** Closes a bottle's networks and proves the agent's closed, with the engine; what is done and tried stands in the two neighbours. */
 
 import type { BottlePlan } from "../../lib/bottle/plan.ts";
 import { DAEMONS } from "../../lib/bundle/daemons.ts";
@@ -19,11 +19,11 @@ import {
 import { atEdge } from "./engine/errors.ts";
 import { runExec } from "./engine/exec.ts";
 import { inspectNetwork } from "./engine/networks.ts";
-import { resourceLabels, resourceName } from "./names.ts";
+import { resourceLabels, resourceName, type Role } from "./names.ts";
 import { removeOwnContainer } from "./own_resources.ts";
-import { closingScript } from "./network_closure.ts";
+import { bundleClosingScript, closingScript } from "./network_closure.ts";
 import { probeFindings, type ProbeInput, probeScript } from "./network_probe.ts";
-import type { Teardown } from "./teardown.ts";
+import { type Teardown, together } from "./teardown.ts";
 
 /** What is closed, towards whom, and the image that brings the tools. */
 export interface Closing {
@@ -32,18 +32,44 @@ export interface Closing {
   readonly bundle: Bundle;
 }
 
-/** Sets routes and rules in the agent's network namespace. @throws {OperatorError} */
+/** Sets the rules in both network namespaces, and the agent's routes. @throws {OperatorError} */
 export async function closeNetwork(
   context: DockerContext,
   plan: BottlePlan,
-  closing: Closing,
+  { image, agent, bundle }: Closing,
   teardown: Teardown,
 ): Promise<void> {
-  // gVisor has a network stack of its own, which rules of the namespace do not bind; the probe decides alone.
-  if (closing.agent.runtime !== "runc") return;
+  const { ports } = bundle;
+  const inAgent: Closer = { image, role: "closer", of: "agent", container: agent.id };
+  const inBundle: Closer = { image, role: "bundle-closer", of: "bundle", container: bundle.id };
+  await together(
+    // gVisor has a network stack of its own, which rules of the namespace do not bind; the probe decides alone.
+    agent.runtime === "runc"
+      ? runCloser(context, plan, inAgent, closingScript({ address: bundle.address, ports }), teardown)
+      : Promise.resolve(),
+    runCloser(context, plan, inBundle, bundleClosingScript({ address: agent.address, ports }), teardown),
+  );
+}
+
+/** A short-lived container in the network namespace of another. */
+interface Closer {
+  readonly image: string;
+  readonly role: Role;
+  /** Whose network it closes, for the message. */
+  readonly of: "agent" | "bundle";
+  /** Id of that container. */
+  readonly container: string;
+}
+
+async function runCloser(
+  context: DockerContext,
+  plan: BottlePlan,
+  closer: Closer,
+  script: string,
+  teardown: Teardown,
+): Promise<void> {
   const { engine } = context;
-  const name = resourceName(plan.identity, "closer");
-  const script = closingScript({ address: closing.bundle.address, ports: closing.bundle.ports });
+  const name = resourceName(plan.identity, closer.role);
   teardown.add(`removing container ${name}`, () => removeOwnContainer(context, plan.identity, name));
   const id = await atEdge(
     `creating container ${name}`,
@@ -51,9 +77,9 @@ export async function closeNetwork(
       engine,
       name,
       closerContainer(
-        closing.image,
-        resourceLabels(plan.identity, context.home, "closer"),
-        closing.agent.id,
+        closer.image,
+        resourceLabels(plan.identity, context.home, closer.role),
+        closer.container,
         script,
       ),
     ),
@@ -65,7 +91,9 @@ export async function closeNetwork(
     let text = "";
     for await (const frame of containerLogs(engine, id, { tail: 5 })) text += decoder.decode(frame.bytes);
     throw new OperatorError(
-      `the agent's network could not be closed (exit status ${status}): ${escapeUntrusted(text.trim())}`,
+      `the ${closer.of}'s network could not be closed (exit status ${status}): ${
+        escapeUntrusted(text.trim())
+      }`,
     );
   }
   await atEdge(`removing ${name}`, removeContainer(engine, id));

@@ -17,6 +17,9 @@ const HARDENING = {
   RestartPolicy: { Name: "no" },
 } as const;
 
+/** Runtime under which the rules of a network namespace bind, whatever the engine's default is. */
+const FILTERED = "runc";
+
 /** What an agent container is made from. */
 export interface AgentContainerInput {
   readonly image: string;
@@ -67,6 +70,7 @@ export function bundleContainer(
     HostConfig: {
       ...HARDENING,
       CapAdd: spec.capabilities.map((capability) => capability.name),
+      Runtime: FILTERED,
       NetworkMode: network,
       ExtraHosts: spec.extraHosts.map((host) => `${host.name}:${host.ip}`),
       PidsLimit: BUNDLE_LIMITS.pids,
@@ -91,6 +95,7 @@ export function closerContainer(
     HostConfig: {
       ...HARDENING,
       CapAdd: ["NET_ADMIN"],
+      Runtime: FILTERED,
       NetworkMode: `container:${agentContainerId}`,
       ReadonlyRootfs: true,
       PidsLimit: 32,

@@ -88,11 +88,25 @@ async function ensure(
   const images = await resolveParts(context, settings, recipe.parts);
   const ids = Object.fromEntries(images.map((image) => [image.argument, image.id]));
   const tag = `${recipe.repo}:${(await contextHash(recipe.context, {}, ids)).slice(0, 16)}`;
-  if (await inspectImage(context.engine, tag, signal)) return tag;
-  progress.step(`build the ${recipe.what}`);
   const buildArgs = Object.fromEntries(images.map((image) => [image.argument, image.ref]));
-  await build(context, settings, { recipe, tag, buildArgs }, progress, signal);
-  return tag;
+  for (let left = STAGE_RACES;; left--) {
+    if (await inspectImage(context.engine, tag, signal)) return tag;
+    progress.step(`build the ${recipe.what}`);
+    try {
+      await build(context, settings, { recipe, tag, buildArgs }, progress, signal);
+    } catch (error) {
+      if (left === 0 || !lostAStage(error)) throw error;
+    }
+  }
+}
+
+/** How often a build may lose a stage to another one. */
+const STAGE_RACES = 3;
+
+/** Whether another build ended meanwhile and took a stage away that both stood on (see {@linkcode removeFetchStages}). */
+function lostAStage(error: unknown): boolean {
+  return error instanceof OperatorError && error.cause instanceof BuildError &&
+    /No such image: sha256:/i.test(error.message);
 }
 
 async function build(

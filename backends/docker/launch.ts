@@ -16,7 +16,7 @@ import { Teardown, together } from "./teardown.ts";
 /**
  * Launches a bottle (SPEC 10, docker).
  *
- * The order is the security: the agent container idles on its holder until its network is closed and proven
+ * The order is the security: no token is in the bundle before its network is closed to all but the agent; the agent container idles on its holder until its network is closed and proven
  * closed; only then is anything of the operator's copied in, and the agent program is started last, by `attach`.
  *
  * @throws {OperatorError} the step that failed; the signal's reason when it was aborted
@@ -45,14 +45,13 @@ export async function launch(
     startAgent(context, plan, { image: images.agent, networks }, teardown, progress),
   );
   step("close the network");
-  await together(
-    closeNetwork(context, plan, { image: images.bundle, agent, bundle }, teardown),
-    bundle.egressReady(signal),
-  );
+  await closeNetwork(context, plan, { image: images.bundle, agent, bundle }, teardown);
+  await bundle.handTokens();
   step("prove it closed");
   const [ids] = await together(
     readyGuest(context, plan, agent, bundle.address),
-    proveClosed(context, { agent, bundle, networks }),
+    // Egress is the probe's positive control.
+    bundle.egressReady(signal).then(() => proveClosed(context, { agent, bundle, networks })),
   );
 
   const bottle = new DockerBottle({

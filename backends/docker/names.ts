@@ -6,12 +6,12 @@ export const LABELS = {
   identity: "bot-bottle.identity",
   /** Which operator's state folder it belongs to: two homes can share one engine. */
   home: "bot-bottle.home",
-  /** `agent`, `bundle`, `closer`, `internal` or `egress`. */
+  /** See {@linkcode Role}. */
   role: "bot-bottle.role",
 } as const;
 
 /** Part that a resource plays in its bottle. */
-export type Role = "agent" | "bundle" | "closer" | "internal" | "egress";
+export type Role = "agent" | "bundle" | "closer" | "bundle-closer" | "internal" | "egress";
 
 /** Name of a bottle's resource; the agent container has the plain name. */
 export function resourceName(identity: string, role: Role): string {

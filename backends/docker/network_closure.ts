@@ -1,5 +1,5 @@
 /**
- * Closes the agent's network.
+ * Closes the networks of a bottle: the agent's, and the bundle's against everybody but the agent.
  *
  * Threat: an `internal` network has no route out, yet the host answers at the bridge's gateway address, other
  * services of the host listen there, and unpatched engines forward DNS (CVE-2024-29018).
@@ -13,6 +13,12 @@
  *
  * Rejected: rules on the host's bridge (they need root on the host and survive a crash of bottle); an init
  * program inside the agent container that drops privileges (the agent's image is the operator's own).
+ *
+ * Threat to the bundle: the host routes to both of its bridges, so any user of the host reaches what listens there,
+ * and egress adds the operator's tokens for whoever connects.
+ *
+ * Mechanism: the same in the bundle's namespace, before the tokens are handed over: only the agent's address may open
+ * a connection, to the agent's ports. Rejected: listening on the internal address alone, which the host reaches too.
  */
 
 /** Where the agent may connect to. */
@@ -23,7 +29,15 @@ export interface AllowedPeer {
   readonly ports: readonly number[];
 }
 
-/** The filter rules, as `nft -f` reads them. */
+/** Who may connect to the bundle. */
+export interface AllowedClient {
+  /** IPv4 address of the agent on the internal network. */
+  readonly address: string;
+  /** TCP ports of the daemons that the agent uses. */
+  readonly ports: readonly number[];
+}
+
+/** The agent's filter rules, as `nft -f` reads them. */
 export function filterRules(peer: AllowedPeer): string {
   return `table inet bottle {
   chain output {
@@ -45,8 +59,33 @@ export function filterRules(peer: AllowedPeer): string {
 `;
 }
 
+/** The bundle's filter rules, as `nft -f` reads them. */
+export function bundleFilterRules(client: AllowedClient): string {
+  return `table inet bottle {
+  chain input {
+    type filter hook input priority 0; policy drop;
+    iifname "lo" accept
+    ct state established,related accept
+    ip saddr ${client.address} tcp dport { ${client.ports.join(", ")} } accept
+    reject with icmpx type admin-prohibited
+  }
+  chain forward {
+    type filter hook forward priority 0; policy drop;
+  }
+}
+`;
+}
+
+/** The script that closes the bundle's namespace. */
+export function bundleClosingScript(client: AllowedClient): string {
+  return `set -eu
+nft -f - <<'RULES'
+${bundleFilterRules(client)}RULES
+`;
+}
+
 /**
- * The script that the closing container runs. It first routes to the bundle alone, then prohibits the rest; the
+ * The script that closes the agent's namespace. It first routes to the bundle alone, then prohibits the rest; the
  * filter goes in before, so that there is no moment in which neither holds.
  */
 export function closingScript(peer: AllowedPeer): string {

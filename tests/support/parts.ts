@@ -26,7 +26,7 @@ import { homePaths, makeStateFolders, removeStateFolder, statePaths } from "../.
 import { planBottle, QUIET } from "./bottle.ts";
 import type { Lab } from "./lab.ts";
 
-/** Networks, bundle and idle agent: as far as a launch is before it closes the network. */
+/** Networks, bundle and idle agent: as far as a launch is before it closes the network, with all daemons up. */
 export interface Parts extends AsyncDisposable {
   readonly context: DockerContext;
   readonly plan: BottlePlan;
@@ -78,6 +78,7 @@ export async function startParts(lab: Lab, agentName: string): Promise<Parts> {
     new AbortController().signal,
   );
   const agent = await startAgent(context, plan, { image: images.agent, networks }, teardown, QUIET);
+  await bundle.handTokens();
   await bundle.ready(signal);
   const info = await inspectNetwork(lab.engine, networks.internal);
   const gateway = info?.IPAM.Config?.[0]?.Gateway?.split("/")[0] ?? "";

@@ -187,24 +187,44 @@ async function hangUp(raw: RawStream): Promise<void> {
   }
 }
 
+/** Standard input of a running container's first process, held open until it is given or let go. */
+export interface HeldInput extends Disposable {
+  /**
+   * Gives the process these bytes and then the end. They are in no request, file or `inspect`.
+   *
+   * @throws {OperatorError} the container ended before it took them
+   */
+  give(bytes: Uint8Array): Promise<void>;
+}
+
 /**
- * Starts a container that was created with `OpenStdin`, `StdinOnce` and `AttachStdin`, and gives its first process
- * these bytes and then the end on standard input. They are in no request, file or `inspect`.
+ * Starts a container that was created with `OpenStdin`, `StdinOnce` and `AttachStdin`, and holds its standard input.
  *
- * @throws {OperatorError} the container ended before it took them
  * @throws {EngineError} the engine refused
  */
-export async function startWithStdin(
+export async function startHoldingInput(
   engine: Engine,
   container: string,
-  bytes: Uint8Array,
   signal?: AbortSignal,
-): Promise<void> {
-  using raw = await engine.hijack(`/containers/${encodeURIComponent(container)}/attach`, {
+): Promise<HeldInput> {
+  const raw = await engine.hijack(`/containers/${encodeURIComponent(container)}/attach`, {
     query: { stream: true, stdin: true },
     signal,
   });
-  await startContainer(engine, container, signal);
+  try {
+    await startContainer(engine, container, signal);
+  } catch (error) {
+    raw.close();
+    throw error;
+  }
+  return {
+    give: (bytes) => giveInput(raw, container, bytes),
+    [Symbol.dispose]: () => raw.close(),
+  };
+}
+
+async function giveInput(raw: RawStream, container: string, bytes: Uint8Array): Promise<void> {
+  using _closed = raw;
   const taken = await raw.write(bytes);
   await raw.closeWrite();
   // The engine hangs up when it has handed all of it over, or when the container has ended. Not always: where the

@@ -68,7 +68,7 @@ export interface ContainerCreate {
   readonly Hostname?: string;
   readonly Labels?: Labels;
   readonly Tty?: boolean;
-  /** Keeps standard input open; see `startWithStdin`. */
+  /** Keeps standard input open; see `startHoldingInput`. */
   readonly OpenStdin?: boolean;
   readonly StdinOnce?: boolean;
   readonly AttachStdin?: boolean;

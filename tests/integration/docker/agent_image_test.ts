@@ -1,7 +1,8 @@
 /** Agent images of the operator's own: checked, built, and nothing left of a build that fails; and orphans. */
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { removeImage } from "../../../backends/docker/engine/images.ts";
+import { listImages, removeImage } from "../../../backends/docker/engine/images.ts";
+import { FETCH_STAGE_LABEL } from "../../../images/context.ts";
 import { ensureImages } from "../../../backends/docker/images.ts";
 import { OperatorError } from "../../../lib/errors.ts";
 import { inspectContainer } from "../../../backends/docker/engine/containers.ts";
@@ -20,6 +21,14 @@ async function refused(lab: Lab, env: Record<string, string> = {}): Promise<Oper
     () => withLaunched(lab, { backend, plan, progress: recording() }, () => Promise.resolve()),
     OperatorError,
   ) as OperatorError;
+}
+
+/** What another build does at its end. Gives how many images went. */
+async function removeStages(lab: Lab): Promise<number> {
+  const [name, value] = FETCH_STAGE_LABEL.split("=") as [string, string];
+  const stages = await listImages(lab.engine, { [name]: value });
+  for (const { Id } of stages) await removeImage(lab.engine, Id);
+  return stages.length;
 }
 
 async function withDockerfile(lab: Lab, text: string): Promise<void> {
@@ -88,6 +97,29 @@ Deno.test("an agent image is the operator's to choose, and is checked", async (t
     }
     await removeImage(lab.engine, image);
     assertEquals(builds, [["build the agent image"], []]);
+  });
+
+  // Two bottles of one engine build at once: whoever ends first removes the stages that only download.
+  await t.step("a build whose stage another one removes is done again", async () => {
+    const mark = crypto.randomUUID();
+    await withDockerfile(
+      lab,
+      `FROM ${own} AS fetch\nLABEL ${FETCH_STAGE_LABEL}\nUSER root\nRUN echo own-${mark} > /own\n` +
+        `FROM ${own}\nUSER root\nRUN sleep 3\nCOPY --from=fetch /own /own\nUSER node\n`,
+    );
+    const { plan } = await planBottle(lab, "claude");
+    let removed: Promise<number> | undefined;
+    const said = recording();
+    const progress = {
+      ...said,
+      detail: (line: string) => {
+        if (line.includes("RUN sleep 3")) removed ??= removeStages(lab);
+      },
+    };
+    const { agent } = await ensureImages(await contextOf(lab), plan, progress, new AbortController().signal);
+    assertEquals(await removed, 1);
+    assertEquals(said.steps, ["build the agent image", "build the agent image"]);
+    await removeImage(lab.engine, agent);
   });
 });
 

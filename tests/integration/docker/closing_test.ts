@@ -5,9 +5,11 @@
 
 import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
 import { closeNetwork, proveClosed } from "../../../backends/docker/closed_network.ts";
+import { inspectContainer } from "../../../backends/docker/engine/containers.ts";
 import { runExec } from "../../../backends/docker/engine/exec.ts";
 import { closingScript, filterRules } from "../../../backends/docker/network_closure.ts";
-import { OperatorError } from "../../../lib/errors.ts";
+import { DAEMONS } from "../../../lib/bundle/daemons.ts";
+import { messageOf, OperatorError } from "../../../lib/errors.ts";
 import { OPENING, reaching } from "../../support/attempts.ts";
 import { type Lab, startLab } from "../../support/lab.ts";
 import { finish, type Parts, runCloser, startParts } from "../../support/parts.ts";
@@ -86,6 +88,31 @@ Deno.test("each layer of the closing holds without the other", async (t) => {
     }, /^(TCP|UDP|ICMP) to (?!everybody|the engine's|the bundle)/);
   });
 });
+
+Deno.test("the bundle serves its agent alone: the host gets in before the closing, and not after", async () => {
+  await using lab = await startLab();
+  await using parts = await startParts(lab, "claude");
+  const info = await inspectContainer(parts.context.engine, parts.bundle.id);
+  const addresses = Object.values(info!.NetworkSettings.Networks).map((network) => network.IPAddress);
+  assertEquals(addresses.length, 2);
+  for (const address of addresses) assertEquals(await fromHost(address), "connected");
+
+  await closeNetwork(parts.context, parts.plan, closing(parts), parts.teardown);
+  for (const address of addresses) {
+    assertMatch(await fromHost(address), /^refused: .*(route|denied|unreach)/i);
+  }
+  await proveClosed(parts.context, parts);
+});
+
+/** What the host gets at egress, where any of its users could have a token spent. */
+async function fromHost(address: string): Promise<string> {
+  try {
+    using _connection = await Deno.connect({ hostname: address, port: DAEMONS.egress.port });
+    return "connected";
+  } catch (error) {
+    return `refused: ${messageOf(error)}`;
+  }
+}
 
 Deno.test("without the closing the same attempts get through", async () => {
   await using lab = await startLab();

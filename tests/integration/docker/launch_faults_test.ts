@@ -6,6 +6,7 @@ import {
   inspectContainer,
   removeContainer,
 } from "../../../backends/docker/engine/containers.ts";
+import { createNetwork, inspectNetwork, removeNetwork } from "../../../backends/docker/engine/networks.ts";
 import { resourceName } from "../../../backends/docker/names.ts";
 import type { BottlePlan } from "../../../lib/bottle/plan.ts";
 import { OperatorError } from "../../../lib/errors.ts";
@@ -191,6 +192,28 @@ Deno.test("a launch that fails leaves nothing", async (t) => {
         assertEquals((await inspectContainer(lab.engine, name))?.Id, id, "the stranger's container is gone");
       } finally {
         await removeContainer(lab.engine, id);
+      }
+    });
+  }
+
+  for (const role of ["internal", "egress"] as const) {
+    await t.step(`a stranger's network has the name of the ${role} one's`, async () => {
+      const { plan, backend } = await planBottle(lab, AGENT);
+      const name = resourceName(plan.identity, role);
+      const id = await createNetwork(lab.engine, { name, internal: true, labels: { [TEST_LABEL]: "x" } });
+      try {
+        const before = await engineState(lab);
+        const said = recording();
+        const error = await assertRejects(
+          () => withLaunched(lab, { backend, plan, progress: said }, () => Promise.resolve()),
+          OperatorError,
+        ) as OperatorError;
+        assertMatch(error.message, /network .* already exists/);
+        await assertNothingLeft(lab, before);
+        assertEquals(said.warnings, []);
+        assertEquals((await inspectNetwork(lab.engine, name))?.Id, id, "the stranger's network is gone");
+      } finally {
+        await removeNetwork(lab.engine, id);
       }
     });
   }

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { startWithStdin } from "../../../backends/docker/engine/attach.ts";
+import { startHoldingInput } from "../../../backends/docker/engine/attach.ts";
 import {
   containerLogs,
   inspectContainer,
@@ -237,7 +237,8 @@ Deno.test("a container is started with bytes on standard input, which stand nowh
       AttachStdin: true,
     });
     const secret = `{"TOKEN":"${"canary-".repeat(40)}"}`;
-    await startWithStdin(engine, id, new TextEncoder().encode(`${secret}\n`));
+    using input = await startHoldingInput(engine, id);
+    await input.give(new TextEncoder().encode(`${secret}\n`));
     assertEquals(await waitContainer(engine, id, "not-running"), 4);
     let log = "";
     for await (const { bytes } of containerLogs(engine, id)) log += new TextDecoder().decode(bytes);
@@ -255,7 +256,8 @@ Deno.test("a container that keeps running gets its line and its end of input", a
       AttachStdin: true,
       HostConfig: { Init: true },
     });
-    await startWithStdin(engine, id, new TextEncoder().encode("line\n"));
+    using input = await startHoldingInput(engine, id);
+    await input.give(new TextEncoder().encode("line\n"));
     for await (const { bytes } of containerLogs(engine, id, { follow: true })) {
       assertEquals(new TextDecoder().decode(bytes), "end\n");
       break;
