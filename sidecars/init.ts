@@ -7,7 +7,7 @@
  */
 
 import { DAEMON_NAMES, type DaemonName, DAEMONS_ENV } from "../lib/bundle/daemons.ts";
-import { SecretsLineError } from "../lib/bundle/secrets_line.ts";
+import { OperatorError } from "../lib/errors.ts";
 import { escapeUntrusted } from "../lib/escape.ts";
 import type { Secret } from "../lib/secret.ts";
 import { type CaPaths, writeCaBundles } from "./init/ca_bundles.ts";
@@ -128,7 +128,7 @@ export async function runInit(options: InitOptions = {}): Promise<number> {
     inbox.handle(supervisor);
     return await supervisor.run();
   } catch (error) {
-    if (!(error instanceof UsageError || error instanceof SecretsLineError)) throw error;
+    if (!(error instanceof UsageError || error instanceof OperatorError)) throw error;
     await stderr.write(`[init] ${error.message}`);
     return USAGE_STATUS;
   }

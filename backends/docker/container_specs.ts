@@ -11,10 +11,17 @@ export const AGENT_LIMITS = { pids: 4096, memoryBytes: 8192 * MIB } as const;
 /** Bounds of the bundle. */
 export const BUNDLE_LIMITS = { pids: 512, memoryBytes: 2048 * MIB } as const;
 
+// What bottle reads of a log is at its start; an agent must not be able to fill the host's disk with the rest.
+const BOUNDED_LOG = { Type: "json-file", Config: { "max-size": "10m", "max-file": "2" } } as const;
+
+// An image's own would run before the network is closed.
+const NO_HEALTHCHECK = { Test: ["NONE"] } as const;
+
 const HARDENING = {
   CapDrop: ["ALL"],
   SecurityOpt: ["no-new-privileges:true"],
   RestartPolicy: { Name: "no" },
+  LogConfig: BOUNDED_LOG,
 } as const;
 
 /** Runtime under which the rules of a network namespace bind, whatever the engine's default is. */
@@ -38,6 +45,7 @@ export function agentContainer(input: AgentContainerInput): ContainerCreate {
     Cmd: ["infinity"],
     User: "node",
     Labels: { ...input.labels },
+    Healthcheck: NO_HEALTHCHECK,
     HostConfig: {
       ...HARDENING,
       Init: true,
@@ -67,6 +75,7 @@ export function bundleContainer(
     StdinOnce: true,
     Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
     Labels: { ...labels },
+    Healthcheck: NO_HEALTHCHECK,
     HostConfig: {
       ...HARDENING,
       CapAdd: spec.capabilities.map((capability) => capability.name),
@@ -92,6 +101,7 @@ export function closerContainer(
     Cmd: [],
     User: "0",
     Labels: { ...labels },
+    Healthcheck: NO_HEALTHCHECK,
     HostConfig: {
       ...HARDENING,
       CapAdd: ["NET_ADMIN"],

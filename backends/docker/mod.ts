@@ -51,9 +51,10 @@ class DockerBackend implements Backend {
       });
     }
     if (!facts.seccomp) {
-      throw new OperatorError("the docker engine has no seccomp; the sandbox would be weaker than promised", {
-        mend: "use an engine and a kernel with seccomp",
-      });
+      throw new OperatorError(
+        "the docker engine confines containers by no seccomp profile; the sandbox would be weaker than promised",
+        { mend: "use an engine and a kernel with seccomp, and its default profile (not unconfined)" },
+      );
     }
   }
 

@@ -11,7 +11,7 @@ import { planProvider } from "../providers/mod.ts";
 import type { ProviderPlan } from "../providers/provider.ts";
 import type { Secret } from "../secret.ts";
 import { mintIdentity } from "../state/identity.ts";
-import { statePaths } from "../state/paths.ts";
+import { homePaths, statePaths } from "../state/paths.ts";
 import type { BottlePlan, BottleSpec } from "./plan.ts";
 
 /** Folder of the guest's home that holds the copy of the operator's folder. */
@@ -32,6 +32,7 @@ export async function prepareBottle(
   const { resolved, settings, hostEnv, hostHome } = spec;
   const { agent, bottle } = resolved;
   refuseUnavailable(bottle);
+  if (spec.copyCwd) await refuseOwnFolder(spec);
   const identity = spec.identity ?? mintIdentity(agent.name);
   const workdir = spec.copyCwd ? `${guestHome}/${WORKSPACE}` : guestHome;
   const planned = await planProvider({
@@ -67,6 +68,29 @@ export async function prepareBottle(
     copyCwd: spec.copyCwd,
     warnings: egress.warnings,
   };
+}
+
+/** The copy goes to the agent; bottle's own folder holds the keys of every bottle's certificates. */
+async function refuseOwnFolder({ cwd, hostHome }: BottleSpec): Promise<void> {
+  const { root } = homePaths(hostHome);
+  const [copied, own] = await Promise.all([realPath(cwd), realPath(root)]);
+  if (!isWithin(own, copied) && !isWithin(copied, own)) return;
+  throw new OperatorError(`--cwd would copy ${escapeUntrusted(root)} into the bottle, with the keys in it`, {
+    mend: "start in the folder of your project",
+  });
+}
+
+async function realPath(path: string): Promise<string> {
+  try {
+    return await Deno.realPath(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return path;
+    throw error;
+  }
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
 }
 
 /** What a manifest may declare but this version cannot give. Launching without it would not be what was asked for. */

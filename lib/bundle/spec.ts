@@ -1,12 +1,12 @@
 /** What the sidecar container of a bottle is, for any backend: data only, no I/O (SPEC 9). */
 
 import type { EgressPlan } from "../egress/model.ts";
+import { isSlotName } from "../egress/slots.ts";
 import { OperatorError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import type { ExtraHost } from "../state/settings.ts";
 import type { CaFiles } from "../tls/ca.ts";
 import { BUNDLE_PATHS, DAEMON_NAMES, type DaemonName, DAEMONS, DAEMONS_ENV } from "./daemons.ts";
-import { isTokenSlotName } from "./secrets_line.ts";
 
 /** A certificate authority as PEM texts, the way `mintCa` gives it. */
 export type CaPem = Pick<CaFiles, "certPem" | "keyPem">;
@@ -134,7 +134,7 @@ export function bundleSpec(input: BundleInput): BundleSpec {
     if (!daemons.includes(name)) throw new OperatorError(`a bundle cannot run without ${name}`);
   }
   const tokenSlots = input.egress.slots.map((slot) => slot.name);
-  const bad = tokenSlots.find((name) => !isTokenSlotName(name));
+  const bad = tokenSlots.find((name) => !isSlotName(name));
   if (bad !== undefined) throw new OperatorError(`token slot ${JSON.stringify(bad)} has a malformed name`);
   return {
     command: INIT_COMMAND,

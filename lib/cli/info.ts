@@ -1,6 +1,7 @@
 /** `bottle info`: an agent and its bottle as the manifests declare them. */
 
 import { authMark, gitGateLine, gitIdentityParts } from "../bottle/preflight.ts";
+import { escapedJson } from "../escape.ts";
 import { Manifest } from "../manifest/manifest.ts";
 import type { EnvSource, ManifestRoute, ResolvedAgent } from "../manifest/model.ts";
 import { type CliHost, homeOf } from "./host.ts";
@@ -17,7 +18,7 @@ export async function info(host: CliHost, agent: string, options: InfoOptions): 
   const manifest = await Manifest.load({ home: homeOf(host), cwd: host.cwd() });
   for (const warning of manifest.warnings) host.output.warn(warning);
   const resolved = manifest.resolve(agent);
-  host.output.print(options.json ? JSON.stringify(record(resolved), null, 2) + "\n" : text(resolved));
+  host.output.print(options.json ? escapedJson(record(resolved)) + "\n" : text(resolved));
   return 0;
 }
 

@@ -2,6 +2,7 @@
 
 import type { ActiveBottle } from "../bottle/contracts.ts";
 import { messageOf } from "../errors.ts";
+import { escapedJson } from "../escape.ts";
 import { isIdentity } from "../state/identity.ts";
 import { type Metadata, readMetadata } from "../state/metadata.ts";
 import { type CliHost, homeOf, usableBackends } from "./host.ts";
@@ -34,7 +35,7 @@ export async function list(host: CliHost, options: ListOptions): Promise<number>
   })));
   rows.sort((a, b) => compare(startOf(a), startOf(b)) || compare(a.bottle.identity, b.bottle.identity));
   if (options.json) {
-    host.output.print(JSON.stringify(rows.map(record), null, 2) + "\n");
+    host.output.print(escapedJson(rows.map(record)) + "\n");
   } else if (rows.length > 0) {
     const head = ["IDENTITY", "AGENT", "BACKEND", "STARTED", "STATE", "FOLDER"];
     host.output.print(renderTable([head, ...rows.map(cells)]));

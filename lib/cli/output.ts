@@ -79,9 +79,9 @@ export class Output implements Progress {
     this.#line(`bottle: ${this.#colour("33", "warning:")} ${escapeUntrusted(text)}`);
   }
 
-  /** Something for a bug report, as it is. */
+  /** Something for a bug report, line by line. */
   trace(text: string): void {
-    this.#line(text);
+    for (const line of text.split("\n")) this.#line(escapeUntrusted(line));
   }
 
   /** A question, without a line end. */

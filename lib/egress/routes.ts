@@ -2,10 +2,9 @@
 
 import type { ManifestRoute } from "../manifest/model.ts";
 import type { ProviderRoute } from "../providers/provider.ts";
+import { OperatorError } from "../errors.ts";
 import type { EgressPlan, EgressRoute, TokenSlot } from "./model.ts";
-
-/** Start of every slot's name; a number from 0 follows. */
-const SLOT_PREFIX = "EGRESS_TOKEN_";
+import { MAX_SLOTS, slotName } from "./slots.ts";
 
 /**
  * Decides the routes in force (SPEC 5). A provider owns its hosts outright: a manifest route for one of them is
@@ -14,6 +13,7 @@ const SLOT_PREFIX = "EGRESS_TOKEN_";
  *
  * @param provider routes of the provider, hosts canonical and distinct
  * @param manifest routes of the bottle, hosts canonical and distinct
+ * @throws {OperatorError} more different tokens than there are slots
  */
 export function effectiveRoutes(
   provider: readonly ProviderRoute[],
@@ -65,7 +65,10 @@ function manifestRoute(route: ManifestRoute, auth: EgressRoute["auth"]): EgressR
 function slotFor(slots: TokenSlot[], tokenRef: string): string {
   const known = slots.find((slot) => slot.tokenRef === tokenRef);
   if (known !== undefined) return known.name;
-  const name = `${SLOT_PREFIX}${slots.length}`;
+  if (slots.length === MAX_SLOTS) {
+    throw new OperatorError(`the routes name more than ${MAX_SLOTS} different tokens`);
+  }
+  const name = slotName(slots.length);
   slots.push({ name, tokenRef });
   return name;
 }

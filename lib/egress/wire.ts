@@ -10,9 +10,7 @@ import { escapeUntrusted } from "../escape.ts";
 import { canonicalHost } from "../net/host_name.ts";
 import type { EgressRoute } from "./model.ts";
 import { prefixFault } from "./path.ts";
-
-/** Names of token slots: environment variables of egress. */
-export const TOKEN_ENV_PATTERN = /^EGRESS_TOKEN_(?:0|[1-9][0-9]{0,3})$/;
+import { isSlotName } from "./slots.ts";
 
 const route = z.strictObject({
   host: z.string().describe("Canonical host: exact, no wildcard, scheme, port or path."),
@@ -22,7 +20,7 @@ const route = z.strictObject({
   auth_scheme: z.enum(["Bearer", "token"]).optional().describe(
     "Scheme of the credential that egress injects.",
   ),
-  token_env: z.string().regex(TOKEN_ENV_PATTERN).optional().describe(
+  token_env: z.string().refine(isSlotName, "is not the name of a token slot").optional().describe(
     "Environment variable of egress that holds the credential.",
   ),
   agent_auth: z.boolean().optional().describe("The agent's own Authorization passes. Default false."),

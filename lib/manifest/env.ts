@@ -1,6 +1,7 @@
 /** What a bottle takes from the host's environment: checked by name before the launch, read into `Secret`s. */
 
 import type { PlannedEnv } from "../bottle/plan.ts";
+import { MAX_TOKEN_CHARS } from "../egress/slots.ts";
 import { OperatorError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import type { BottleManifest } from "./model.ts";
@@ -64,7 +65,7 @@ export function requireHostVariables(
 /**
  * Reads a credential from the host's environment.
  *
- * @throws {OperatorError} it is unset, empty, or holds what cannot stand in an HTTP header; the value is not shown
+ * @throws {OperatorError} it is unset, empty, too long, or holds what cannot stand in an HTTP header; the value is not shown
  */
 export function readHostToken(name: string, hostEnv: HostEnv): Secret {
   const value = valueOf(hostEnv, name);
@@ -73,6 +74,9 @@ export function readHostToken(name: string, hostEnv: HostEnv): Secret {
     throw new OperatorError(
       `host variable ${name} holds a space, a line break or another character no token has`,
     );
+  }
+  if (value.length > MAX_TOKEN_CHARS) {
+    throw new OperatorError(`host variable ${name} is longer than ${MAX_TOKEN_CHARS} characters`);
   }
   return new Secret(value);
 }

@@ -21,6 +21,8 @@ import { MANIFEST_NAME } from "./schema.ts";
 export const MAX_FILE = 1024 * 1024;
 /** A folder of more entries than this is refused. */
 const MAX_ENTRIES = 1000;
+/** A folder whose manifests are more bytes than this together is refused. */
+const MAX_TOTAL = 4 * MAX_FILE;
 
 /** One manifest as text. */
 export interface ManifestFile {
@@ -53,13 +55,21 @@ export async function readManifests(
     if (!await isFolder(path, owner, warn)) return [];
   }
   const manifests: ManifestFile[] = [];
+  let left = MAX_TOTAL;
   for (const entry of await entriesOf(folder)) {
     const file = join(folder, entry);
     const name = entry.endsWith(".md") ? entry.slice(0, -3) : "";
     if (!MANIFEST_NAME.test(name)) {
       warn(`${escapeUntrusted(file)} is skipped: a manifest's file name is [a-z][a-z0-9-]*.md`);
     } else if (await isRegular(file, owner, warn)) {
-      manifests.push({ name, file, text: await readText(file) });
+      const bytes = await readBounded(file);
+      left -= bytes.length;
+      if (left < 0) {
+        throw new OperatorError(
+          `${escapeUntrusted(folder)} holds more than ${MAX_TOTAL / MAX_FILE} MiB of manifests`,
+        );
+      }
+      manifests.push({ name, file, text: textOf(file, bytes) });
     }
   }
   return manifests;
@@ -70,7 +80,8 @@ export async function exists(path: string): Promise<boolean> {
   return await infoOf(path, "repository") !== undefined;
 }
 
-async function isFolder(path: string, owner: Owner, warn: (text: string) => void): Promise<boolean> {
+/** Whether this is a folder that may be read; whatever else has the path is told to `warn`. */
+export async function isFolder(path: string, owner: Owner, warn: (text: string) => void): Promise<boolean> {
   const info = await infoOf(path, owner);
   if (info === undefined) return false;
   if (info.isDirectory) return true;
@@ -116,8 +127,7 @@ async function entriesOf(folder: string): Promise<string[]> {
   return names.sort();
 }
 
-async function readText(path: string): Promise<string> {
-  const bytes = await readBounded(path);
+function textOf(path: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {

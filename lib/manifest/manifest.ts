@@ -6,7 +6,7 @@ import { escapeUntrusted } from "../escape.ts";
 import { buildAgent, buildBottle, overlay } from "./build.ts";
 import type { AgentDeclaration } from "./declaration.ts";
 import { type DeclaredBottle, resolveExtends } from "./extends.ts";
-import { exists, readManifests } from "./files.ts";
+import { exists, isFolder, readManifests } from "./files.ts";
 import { boundsProblem, parseMarkdown } from "./frontmatter.ts";
 import { check, errorAt, namesHint, quote, type Source } from "./issues.ts";
 import type { AgentManifest, BottleManifest, ResolvedAgent } from "./model.ts";
@@ -174,6 +174,8 @@ async function addRepositoryAgents(
   warn: (text: string) => void,
 ): Promise<void> {
   const root = join(cwd, FOLDER);
+  // First: a link there is not followed, not even for a look at what it leads to.
+  if (!await isFolder(root, "repository", warn)) return;
   if (await exists(join(root, "bottles"))) {
     warn(`${escapeUntrusted(join(root, "bottles"))} is ignored: only ~/${FOLDER}/bottles may define bottles`);
   }

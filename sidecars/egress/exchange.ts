@@ -2,7 +2,7 @@
 
 import type { Peer } from "./peer.ts";
 import { pumpBody, type PumpOptions } from "./http/body.ts";
-import { FORBIDDEN_TRAILERS, responseLines } from "./http/fields.ts";
+import { isForbiddenTrailer, responseLines } from "./http/fields.ts";
 import {
   BadMessage,
   type Framing,
@@ -89,7 +89,7 @@ class Exchange {
     this.#pump = {
       onProgress: () => peer.watch.within(limits.idleTimeout),
       trailerBytes: limits.headBytes,
-      forbiddenTrailers: FORBIDDEN_TRAILERS,
+      isForbiddenTrailer,
     };
   }
 

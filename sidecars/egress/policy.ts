@@ -1,13 +1,13 @@
 /** The route table in force and the token slots: what the decisions of one egress are made from. */
 
 import { OperatorError } from "../../lib/errors.ts";
-import { parseRoutes, type RouteTable, TOKEN_ENV_PATTERN, tokenEnvsOf } from "../../lib/egress/wire.ts";
+import { parseRoutes, type RouteTable, tokenEnvsOf } from "../../lib/egress/wire.ts";
+import { MAX_SLOTS, slotName } from "../../lib/egress/slots.ts";
 import { Secret } from "../../lib/secret.ts";
 
 /** Token slots by name; what is set in the environment at start, and nothing later. */
 export type TokenSlots = ReadonlyMap<string, Secret>;
 
-const MAX_SLOTS = 256;
 // A credential that could end the header line, or that no header can carry.
 const NOT_A_TOKEN = /[^\x21-\x7e]/;
 
@@ -15,9 +15,9 @@ const NOT_A_TOKEN = /[^\x21-\x7e]/;
 export function readTokenSlots(env: { get(name: string): string | undefined }): TokenSlots {
   const slots = new Map<string, Secret>();
   for (let index = 0; index < MAX_SLOTS; index++) {
-    const name = `EGRESS_TOKEN_${index}`;
+    const name = slotName(index);
     const value = env.get(name);
-    if (value !== undefined && TOKEN_ENV_PATTERN.test(name)) slots.set(name, new Secret(value));
+    if (value !== undefined) slots.set(name, new Secret(value));
   }
   return slots;
 }

@@ -20,6 +20,9 @@ export interface Destination extends Target {
   readonly path: string;
 }
 
+// TRACE has the server repeat the request, credential included; CONNECT would open a tunnel that nobody judges.
+const NEVER_FORWARDED: ReadonlySet<string> = new Set(["TRACE", "TRACK", "CONNECT"]);
+
 /** What one request came to. */
 interface Handled {
   readonly verdict: "allow" | "deny" | "fault" | "local";
@@ -120,6 +123,9 @@ async function handle(
   const wishes = wishesOf(head);
   const expects = valuesOf(head.fields, "expect");
   if (head.minor === 0) throw new BadMessage("only HTTP/1.1 is spoken here", 505);
+  if (NEVER_FORWARDED.has(head.method.toUpperCase())) {
+    throw new BadMessage(`the method ${head.method} is not forwarded`, 405);
+  }
   if (expects.some((value) => value.toLowerCase() !== "100-continue")) {
     throw new BadMessage("this expectation is not known", 417);
   }
@@ -145,7 +151,13 @@ async function handle(
   const credentials = credentialsFor(egress, verdict.route);
   if (credentials === undefined) return await refuse("fault", "empty-token", emptySlot(verdict.route));
   const webSocket = wishes.webSocket && framing.kind === "none";
-  const bytes = outgoingHead(egress, head, destination, { ...wishes, webSocket }, credentials);
+  const lines = requestLines(head, {
+    wishes: { ...wishes, webSocket },
+    hostLine: hostLineOf(destination),
+    credentials,
+    pathBound: verdict.route.pathAllowlist.length > 0,
+  });
+  const bytes = outgoingHead(egress, head, destination, lines);
   const outgoing = { target: destination, head, framing, bytes, webSocket, keepAlive: wishes.keepAlive };
   const outcome = await exchange(peer, egress.upstreams, outgoing, egress.limits);
   return {
@@ -173,18 +185,21 @@ function emptySlot(route: RouteEntry): { status: number; body: string } {
   );
 }
 
+function hostLineOf({ scheme, host, port }: Destination): string {
+  return port === DEFAULT_PORT[scheme] ? authority(host) : authority(host, port);
+}
+
 function outgoingHead(
   egress: Egress,
-  head: RequestHead,
+  { method }: RequestHead,
   destination: Destination,
-  wishes: Parameters<typeof requestLines>[1]["wishes"],
-  credentials: Credentials,
+  lines: readonly string[],
 ): Uint8Array {
-  const { scheme, host, port, path } = destination;
-  const hostLine = port === DEFAULT_PORT[scheme] ? authority(host) : authority(host, port);
-  const lines = requestLines(head, { wishes, hostLine, credentials });
-  const target = scheme === "http" && egress.upstreams.viaProxy ? `http://${hostLine}${path}` : path;
-  return toBytes(`${head.method} ${target} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`);
+  const { scheme, path } = destination;
+  const target = scheme === "http" && egress.upstreams.viaProxy
+    ? `http://${hostLineOf(destination)}${path}`
+    : path;
+  return toBytes(`${method} ${target} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`);
 }
 
 /** `http://host[:port]/path`: what a proxy is sent for a plain request. */

@@ -1,6 +1,7 @@
 /** Reads the secrets line, and nothing behind it, from init's standard input. */
 
-import { parseSecretsLine, SECRETS_LINE_MAX_BYTES, SecretsLineError } from "../../lib/bundle/secrets_line.ts";
+import { parseSecretsLine, SECRETS_LINE_MAX_BYTES } from "../../lib/bundle/secrets_line.ts";
+import { OperatorError } from "../../lib/errors.ts";
 import type { Secret } from "../../lib/secret.ts";
 
 /**
@@ -8,7 +9,7 @@ import type { Secret } from "../../lib/secret.ts";
  *
  * @param input standard input; it is cancelled once the line is read
  * @param timeoutMs how long the line may take, in milliseconds
- * @throws {SecretsLineError} the line is malformed, too long, cut off, or does not come in time
+ * @throws {OperatorError} the line is malformed, too long, cut off, or does not come in time
  */
 export async function readSecrets(
   input: ReadableStream<Uint8Array>,
@@ -18,7 +19,7 @@ export async function readSecrets(
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new SecretsLineError(`no secrets line on standard input within ${timeoutMs / 1000} s`)),
+      () => reject(new OperatorError(`no secrets line on standard input within ${timeoutMs / 1000} s`)),
       timeoutMs,
     );
   });
@@ -36,13 +37,13 @@ async function readLine(reader: ReadableStreamDefaultReader<Uint8Array>): Promis
   while (true) {
     const { value, done } = await reader.read();
     if (done) {
-      if (length > 0) throw new SecretsLineError("the secrets line is cut off");
+      if (length > 0) throw new OperatorError("the secrets line is cut off");
       return "";
     }
     const end = value.indexOf(0x0a);
     const part = end < 0 ? value : value.subarray(0, end);
     if (length + part.length > held.length) {
-      throw new SecretsLineError(`the secrets line is longer than ${SECRETS_LINE_MAX_BYTES} bytes`);
+      throw new OperatorError(`the secrets line is longer than ${SECRETS_LINE_MAX_BYTES} bytes`);
     }
     held.set(part, length);
     length += part.length;
@@ -54,6 +55,6 @@ function decode(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw new SecretsLineError("the secrets line is not UTF-8");
+    throw new OperatorError("the secrets line is not UTF-8");
   }
 }

@@ -13,8 +13,8 @@ import {
   onResize,
   onTerminal,
   readInput,
+  takeBack,
   terminalSize,
-  undoScreen,
   writeErr,
   writeOut,
 } from "./terminal.ts";
@@ -56,10 +56,10 @@ export async function attachTerminal(
   try {
     await (tty ? pumpTerminal(engine, id, raw) : pumpFrames(raw));
     const status = await atEdge(what, statusAfter(engine, container, id, signal));
-    if (status === KILLED && tty && Deno.stdout.isTerminal()) await undoScreen();
+    if (tty && Deno.stdout.isTerminal()) await takeBack(status === KILLED);
     return status;
   } catch (error) {
-    if (tty && Deno.stdout.isTerminal()) await undoScreen().catch(() => undefined);
+    if (tty && Deno.stdout.isTerminal()) await takeBack(true).catch(() => undefined);
     throw error;
   }
 }

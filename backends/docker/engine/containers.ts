@@ -73,6 +73,8 @@ export interface ContainerCreate {
   readonly StdinOnce?: boolean;
   readonly AttachStdin?: boolean;
   readonly StopSignal?: string;
+  /** `NONE`: not even the image's own. */
+  readonly Healthcheck?: { readonly Test: readonly ["NONE"] };
   readonly HostConfig?: HostConfig;
   readonly NetworkingConfig?: { readonly EndpointsConfig: Readonly<Record<string, EndpointSettings>> };
 }

@@ -18,7 +18,7 @@ export interface EngineFacts {
   readonly architecture: string;
   /** Runs without root on the host. */
   readonly rootless: boolean;
-  /** Has seccomp profiles. */
+  /** Confines containers by a seccomp profile unless told otherwise. */
   readonly seccomp: boolean;
   /** Knows the bridge option `gateway_mode_ipv4=isolated` (engine 28, API 1.48): no host address on the bridge. */
   readonly isolatedGateway: boolean;
@@ -36,10 +36,7 @@ interface InfoAnswer {
 /** Asks the engine for its facts. @throws {EngineError} */
 export async function engineFacts(engine: Engine, signal?: AbortSignal): Promise<EngineFacts> {
   const info = await engine.json<InfoAnswer>("GET", "/info", { signal });
-  // Each option is a comma-separated list of key=value, e.g. `name=seccomp,profile=default`.
-  const security = (info.SecurityOptions ?? []).map((option) =>
-    /(?:^|,)name=([^,]+)/.exec(option)?.[1] ?? option
-  );
+  const security = info.SecurityOptions ?? [];
   return {
     version: info.ServerVersion,
     apiVersion: engine.apiVersion,
@@ -47,8 +44,25 @@ export async function engineFacts(engine: Engine, signal?: AbortSignal): Promise
     defaultRuntime: info.DefaultRuntime ?? "runc",
     osType: info.OSType,
     architecture: info.Architecture,
-    rootless: security.includes("rootless"),
-    seccomp: security.includes("seccomp"),
+    rootless: isRootless(security),
+    seccomp: confinesBySeccomp(security),
     isolatedGateway: engine.supports("1.48"),
   };
+}
+
+function isRootless(options: readonly string[]): boolean {
+  return options.map(securityOption).some(({ name }) => name === "rootless");
+}
+
+/** Whether containers get a seccomp profile, by the engine's `SecurityOptions`: `name=seccomp,profile=builtin`. */
+export function confinesBySeccomp(options: readonly string[]): boolean {
+  return options.map(securityOption).some(({ name, profile }) =>
+    name === "seccomp" && profile !== "unconfined"
+  );
+}
+
+/** Each option is a comma-separated list of key=value; old engines wrote the bare name. */
+function securityOption(option: string): { readonly name: string; readonly profile: string | undefined } {
+  const value = (key: string) => new RegExp(`(?:^|,)${key}=([^,]+)`).exec(option)?.[1];
+  return { name: value("name") ?? option, profile: value("profile") };
 }

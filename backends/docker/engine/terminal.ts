@@ -3,12 +3,15 @@
 import process from "node:process";
 import { OperatorError } from "../../../lib/errors.ts";
 
+/** Leaves the alternate screen and begins a line: for a program that was cut off in the middle of one. */
+const UNDO_SCREEN = "\x1b[?1049l\r\n";
+
 /**
- * Leaves what a full-screen program sets and did not undo: alternate screen, hidden cursor, mouse, focus and paste
- * reports, keyboard protocol, colours. Harmless where nothing was set.
+ * Undoes what a program sets and may leave: hidden cursor, mouse, focus and paste reports, keyboard protocol, colours.
+ * Harmless where nothing was set.
  */
-const UNDO_SCREEN = "\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l" +
-  "\x1b[<u\x1b[>4m\x1b[0m\r\n";
+const UNDO_MODES = "\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l" +
+  "\x1b[<u\x1b[>4m\x1b[0m";
 
 /** Size in character cells. */
 export interface TerminalSize {
@@ -37,9 +40,9 @@ export function enterRawMode(): Disposable {
   return { [Symbol.dispose]: () => void process.stdin.setRawMode(false) };
 }
 
-/** Takes a screen back that a program left as it was when it was cut off. */
-export async function undoScreen(): Promise<void> {
-  await writeOut(new TextEncoder().encode(UNDO_SCREEN));
+/** Takes the terminal back from a program. @param cutOff it had no chance to tidy up */
+export async function takeBack(cutOff: boolean): Promise<void> {
+  await writeOut(new TextEncoder().encode(cutOff ? UNDO_SCREEN + UNDO_MODES : UNDO_MODES));
 }
 
 /** Calls back at each change of the terminal's size until disposed. */

@@ -53,7 +53,7 @@ export interface PumpOptions {
   /** Longest trailer section in bytes. */
   readonly trailerBytes: number;
   /** Names, in lower case, that a trailer must not have: there they would pass by the rules for headers. */
-  readonly forbiddenTrailers: ReadonlySet<string>;
+  readonly isForbiddenTrailer: (name: string) => boolean;
 }
 
 /**
@@ -100,7 +100,7 @@ async function pumpChunks(from: WireReader, to: Outbox, options: PumpOptions): P
   if (!from.atEmptyLine) await to.flush();
   const trailers = await from.readTrailers(options.trailerBytes);
   for (const field of parseFields(trailers.split("\r\n").slice(0, -2))) {
-    if (options.forbiddenTrailers.has(field.name.replaceAll("_", "-"))) {
+    if (options.isForbiddenTrailer(field.name)) {
       throw new BadMessage(`the trailer ${field.name} is not allowed`);
     }
   }

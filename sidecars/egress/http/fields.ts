@@ -3,41 +3,47 @@
 import { authority, canonicalHost } from "../../../lib/net/host_name.ts";
 import { BadMessage, type Field, listOf, type RequestHead, type ResponseHead, valuesOf } from "./head.ts";
 
-/** Header names that carry credentials, `_` read as `-` (as CGI and some servers do). */
-export const CREDENTIAL_FIELDS: ReadonlySet<string> = new Set([
+// Names that carry credentials beside those that say so in their last word.
+const CREDENTIAL_FIELDS: ReadonlySet<string> = new Set([
   "authorization",
   "proxy-authorization",
   "x-authorization",
+  "x-ms-authorization-auxiliary",
   "authentication",
   "cookie",
   "cookie2",
-  "x-api-key",
-  "api-key",
-  "apikey",
-  "x-apikey",
   "x-auth-key",
-  "x-auth-token",
-  "x-access-token",
-  "x-amz-security-token",
-  "x-goog-api-key",
-  "x-goog-iam-authorization-token",
-  "ocp-apim-subscription-key",
+  "x-auth-email",
   "x-functions-key",
-  "anthropic-api-key",
-  "openai-api-key",
-  "private-token",
-  "job-token",
-  "deploy-token",
-  "x-gitlab-token",
-  "x-github-token",
-  "x-vault-token",
-  "x-csrf-token",
-  "x-session-token",
+  "x-master-key",
+  "x-parse-master-key",
+  "x-jfrog-art-api",
+  "x-jwt-assertion",
+  "dd-application-key",
+  "fastly-key",
 ]);
 
-/** What a trailer must not be: framing, routing and credentials. */
-export const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
-  ...CREDENTIAL_FIELDS,
+const CREDENTIAL_WORD =
+  /(?:^|[-.])(?:access-key|api-?key|app-?key|auth|credentials?|jwt|pass(?:wd|word)|secret|secret-key|session-key|subscription-key|token)$/;
+
+/** Whether a header carries credentials, by its name in lower case; `_` is read as `-`, as CGI and some servers do. */
+export function isCredentialField(name: string): boolean {
+  const plain = name.replaceAll("_", "-");
+  return CREDENTIAL_FIELDS.has(plain) || CREDENTIAL_WORD.test(plain);
+}
+
+// From these some servers take the path instead of the request line: past a path allowlist.
+const PATH_OVERRIDES: ReadonlySet<string> = new Set([
+  "x-original-url",
+  "x-original-uri",
+  "x-rewrite-url",
+  "x-override-url",
+  "x-forwarded-uri",
+  "x-forwarded-path",
+  "x-forwarded-prefix",
+]);
+
+const FRAMING_AND_ROUTING: ReadonlySet<string> = new Set([
   "host",
   "content-length",
   "transfer-encoding",
@@ -52,6 +58,12 @@ export const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
   "set-cookie",
 ]);
 
+/** Whether a trailer of that name (lower case) must not be: framing, routing and credentials. */
+export function isForbiddenTrailer(name: string): boolean {
+  const plain = name.replaceAll("_", "-");
+  return FRAMING_AND_ROUTING.has(plain) || PATH_OVERRIDES.has(plain) || isCredentialField(plain);
+}
+
 // Connection-level in every HTTP/1.1 proxy; what egress itself needs of them it writes anew.
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "connection",
@@ -64,7 +76,6 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 
 // Naming one of these in Connection would have the next hop drop what the policy has just put there or relied upon.
 const NEVER_NOMINATED: ReadonlySet<string> = new Set([
-  ...CREDENTIAL_FIELDS,
   "host",
   "content-length",
   "transfer-encoding",
@@ -72,6 +83,11 @@ const NEVER_NOMINATED: ReadonlySet<string> = new Set([
   "content-encoding",
   "expect",
 ]);
+
+function mustPass(name: string): boolean {
+  const plain = name.replaceAll("_", "-");
+  return NEVER_NOMINATED.has(plain) || isCredentialField(plain);
+}
 
 const KNOWN_OPTIONS: ReadonlySet<string> = new Set([
   "close",
@@ -98,7 +114,7 @@ export function wishesOf(head: RequestHead): ConnectionWishes {
   const proxyOptions = listOf(head.fields, "proxy-connection");
   const nominated = new Set([...options].filter((option) => !KNOWN_OPTIONS.has(option)));
   for (const name of nominated) {
-    if (NEVER_NOMINATED.has(name.replaceAll("_", "-"))) throw new BadMessage(`Connection names ${name}`);
+    if (mustPass(name)) throw new BadMessage(`Connection names ${name}`);
   }
   const closes = options.has("close") || proxyOptions.includes("close");
   return {
@@ -124,6 +140,8 @@ export interface RequestRewrite {
   /** Canonical host, and the port when it is not the scheme's own. */
   readonly hostLine: string;
   readonly credentials: Credentials;
+  /** The route allows some paths only: no header may name another one. */
+  readonly pathBound: boolean;
 }
 
 /** The header lines that go upstream. */
@@ -144,6 +162,8 @@ export function requestLines(head: RequestHead, rewrite: RequestRewrite): string
       if (wishes.webSocket) lines.push(field.line);
     } else if (field.name === "te") {
       if (field.value.toLowerCase() === "trailers") lines.push(field.line);
+    } else if (rewrite.pathBound && PATH_OVERRIDES.has(field.name.replaceAll("_", "-"))) {
+      continue;
     } else if (!HOP_BY_HOP.has(field.name) && !wishes.nominated.has(field.name)) {
       lines.push(field.line);
     }
@@ -161,7 +181,7 @@ export function requestLines(head: RequestHead, rewrite: RequestRewrite): string
 export function responseLines(head: ResponseHead, connection: "close" | "upgrade" | undefined): string[] {
   const nominated = new Set(listOf(head.fields, "connection").filter((name) => !KNOWN_OPTIONS.has(name)));
   const passes = ({ name }: Field) =>
-    NEVER_NOMINATED.has(name)
+    mustPass(name)
       ? name !== "proxy-authorization"
       : !HOP_BY_HOP.has(name) && !nominated.has(name) && (name !== "upgrade" || connection === "upgrade");
   const lines = head.fields.filter(passes).map((field) => field.line);
@@ -206,6 +226,6 @@ export function checkHost(head: RequestHead, host: string, port: number): void {
 function isCredential(name: string, kind: Credentials["kind"]): boolean {
   const plain = name.replaceAll("_", "-");
   if (plain === "proxy-authorization") return true;
-  if (kind === "inject") return CREDENTIAL_FIELDS.has(plain);
+  if (kind === "inject") return isCredentialField(plain);
   return kind === "none" && plain === "authorization";
 }

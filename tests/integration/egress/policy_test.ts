@@ -86,6 +86,7 @@ Deno.test("a route with auth: every credential of the agent is replaced by the b
     "Proxy-Authorization: Basic agent-own",
     "X-Goog-Api-Key: agent-own",
     "PRIVATE-TOKEN: agent-own",
+    "X-Shopify-Access-Token: agent-own",
     "X-Kept: yes",
   ];
   const { head, body } = await w.get("auth.test", `${sent.join("\r\n")}\r\n\r\n`);
@@ -135,6 +136,26 @@ Deno.test("an empty or unusable token slot: 502, and upstream sees nothing", asy
       assertEquals(w.proxy.seen, []);
     });
   }
+});
+
+Deno.test("methods that would give the credential back, or open an unjudged tunnel, are refused", async (t) => {
+  await using w = await world();
+  for (const method of ["TRACE", "trace", "TRACK", "CONNECT"]) {
+    await t.step(method, async () => {
+      const { head, body } = await w.get("auth.test", `${method} /v1 HTTP/1.1\r\nHost: auth.test\r\n\r\n`);
+      assertMatch(head, /^HTTP\/1.1 405 /);
+      assertStringIncludes(body, "is not forwarded");
+    });
+  }
+});
+
+Deno.test("a path allowlist is not got round by a header that names another path", async () => {
+  await using w = await world();
+  const { body } = await w.get(
+    "paths.test",
+    "GET /v1/a HTTP/1.1\r\nHost: paths.test\r\nX-Original-URL: /admin\r\nX-Kept: 1\r\n\r\n",
+  );
+  assertEquals(body, "GET /v1/a HTTP/1.1\r\nHost: paths.test\r\nX-Kept: 1\r\n\r\n");
 });
 
 Deno.test("the token scheme", async () => {

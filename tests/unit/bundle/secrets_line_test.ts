@@ -3,11 +3,9 @@ import {
   parseSecretsLine,
   renderSecretsLine,
   SECRETS_LINE_MAX_BYTES,
-  SecretsLineError,
-  TOKEN_MAX_CHARS,
-  TOKEN_SLOT_PATTERN,
 } from "../../../lib/bundle/secrets_line.ts";
-import { TOKEN_ENV_PATTERN } from "../../../lib/egress/wire.ts";
+import { isSlotName, MAX_SLOTS, MAX_TOKEN_CHARS, slotName } from "../../../lib/egress/slots.ts";
+import { OperatorError } from "../../../lib/errors.ts";
 import { Secret } from "../../../lib/secret.ts";
 
 function revealed(tokens: Record<string, Secret>): Record<string, string> {
@@ -45,13 +43,13 @@ const REFUSED: readonly [string, string][] = [
   ["NUL in a token", '{"tokens":{"EGRESS_TOKEN_0":"hunter2\\u0000"}}'],
   ["non-ASCII token", '{"tokens":{"EGRESS_TOKEN_0":"hunter2é"}}'],
   ["two lines", '{"tokens":{}}\n{"tokens":{}}\n'],
-  ["long token", `{"tokens":{"EGRESS_TOKEN_0":"hunter2${"x".repeat(TOKEN_MAX_CHARS)}"}}`],
+  ["long token", `{"tokens":{"EGRESS_TOKEN_0":"hunter2${"x".repeat(MAX_TOKEN_CHARS)}"}}`],
   ["long line", " ".repeat(SECRETS_LINE_MAX_BYTES + 1)],
 ];
 
 for (const [name, text] of REFUSED) {
   Deno.test(`the secrets line is refused without quoting it: ${name}`, () => {
-    const error = assertThrows(() => parseSecretsLine(text), SecretsLineError) as SecretsLineError;
+    const error = assertThrows(() => parseSecretsLine(text), OperatorError) as OperatorError;
     assertEquals(error.message.includes("hunter2"), false, error.message);
     assertEquals(error.cause, undefined);
   });
@@ -61,15 +59,26 @@ Deno.test("what could not be read is not written either", () => {
   const bad: Record<string, Secret>[] = [
     { PATH: new Secret("x") },
     { EGRESS_TOKEN_0: new Secret("a\r\nb") },
-    { EGRESS_TOKEN_0: new Secret("x".repeat(TOKEN_MAX_CHARS + 1)) },
+    { EGRESS_TOKEN_0: new Secret("x".repeat(MAX_TOKEN_CHARS + 1)) },
     Object.fromEntries(
-      Array.from({ length: 20 }, (_, n) => [`EGRESS_TOKEN_${n}`, new Secret("x".repeat(TOKEN_MAX_CHARS))]),
+      Array.from({ length: 20 }, (_, n) => [`EGRESS_TOKEN_${n}`, new Secret("x".repeat(MAX_TOKEN_CHARS))]),
     ),
   ];
-  for (const tokens of bad) assertThrows(() => renderSecretsLine(tokens), SecretsLineError);
+  for (const tokens of bad) assertThrows(() => renderSecretsLine(tokens), OperatorError);
 });
 
-Deno.test("the secrets line and routes.yaml call a slot by the same names", () => {
-  // Two texts, since init starts faster without the schema library behind the other.
-  assertEquals(TOKEN_SLOT_PATTERN.source.replace(/\\d/g, "[0-9]"), TOKEN_ENV_PATTERN.source);
+Deno.test("a slot's name is one of those that egress reads", () => {
+  for (const index of [0, 9, 10, MAX_SLOTS - 1]) assertEquals(isSlotName(slotName(index)), true);
+  for (
+    const name of [
+      slotName(MAX_SLOTS),
+      slotName(-1),
+      "EGRESS_TOKEN_",
+      "EGRESS_TOKEN_01",
+      "egress_token_1",
+      "PATH",
+    ]
+  ) {
+    assertEquals(isSlotName(name), false, name);
+  }
 });

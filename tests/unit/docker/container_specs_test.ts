@@ -1,6 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { agentContainer, closerContainer } from "../../../backends/docker/container_specs.ts";
+import {
+  agentContainer,
+  bundleContainer,
+  closerContainer,
+} from "../../../backends/docker/container_specs.ts";
 import { chooseRuntime } from "../../../backends/docker/agent.ts";
+import { type BundleInput, bundleSpec } from "../../../lib/bundle/spec.ts";
 import type { EngineFacts } from "../../../backends/docker/engine/system.ts";
 import { homeDigest, resourceName } from "../../../backends/docker/names.ts";
 
@@ -28,6 +33,25 @@ Deno.test("the closing container joins the agent's namespace with NET_ADMIN and 
   assertEquals(host?.CapDrop, ["ALL"]);
   assertEquals(host?.CapAdd, ["NET_ADMIN"]);
   assertEquals(host?.ReadonlyRootfs, true);
+});
+
+const BUNDLE: BundleInput = {
+  daemons: ["egress", "pipelock"],
+  routesYaml: "",
+  pipelockYaml: "",
+  egressCa: { certPem: "", keyPem: "" },
+  pipelockCa: { certPem: "", keyPem: "" },
+  egress: { routes: [], slots: [], warnings: [] },
+  extraHosts: [],
+};
+
+Deno.test("no container runs an image's health check, nor fills the disk with its log", () => {
+  const bundle = bundleContainer("bundle", {}, "egress", bundleSpec(BUNDLE));
+  for (const container of [AGENT, closerContainer("bundle", {}, "agent-id", "true"), bundle]) {
+    assertEquals(container.Healthcheck, { Test: ["NONE"] });
+    assertEquals(container.HostConfig?.LogConfig?.Config?.["max-size"], "10m");
+  }
+  assertEquals(bundle.HostConfig?.Runtime, "runc");
 });
 
 const FACTS: EngineFacts = {

@@ -7,6 +7,7 @@ import {
   isRefusal,
   messageIn,
 } from "../../../backends/docker/engine/errors.ts";
+import { confinesBySeccomp } from "../../../backends/docker/engine/system.ts";
 import { LineCutter, progressMessages } from "../../../backends/docker/engine/progress.ts";
 
 Deno.test("messages are read however the bytes are cut, with and without a last line end", async () => {
@@ -49,6 +50,21 @@ Removing intermediate container 111111111111
 Successfully built dddddddddddd`;
   text.split("\n").forEach((line) => trail.read(line));
   assertEquals([trail.images, trail.containers], [["cccccccccccc", "dddddddddddd"], ["111111111111"]]);
+});
+
+Deno.test("an engine whose default profile is unconfined confines nothing", () => {
+  for (
+    const option of [
+      "name=seccomp,profile=builtin",
+      "name=seccomp,profile=default",
+      "name=seccomp",
+      "seccomp",
+    ]
+  ) {
+    assertEquals(confinesBySeccomp(["name=apparmor", option]), true, option);
+  }
+  assertEquals(confinesBySeccomp(["name=seccomp,profile=unconfined"]), false);
+  assertEquals(confinesBySeccomp(["name=apparmor", "name=cgroupns"]), false);
 });
 
 Deno.test("versions compare by number", () => {
