@@ -3,7 +3,7 @@
 import { BUNDLE_HOST_NAMES } from "../../lib/bottle/guest.ts";
 import type { Progress } from "../../lib/bottle/contracts.ts";
 import type { BottlePlan } from "../../lib/bottle/plan.ts";
-import { OperatorError } from "../../lib/errors.ts";
+import { messageOf, OperatorError } from "../../lib/errors.ts";
 import { escapeUntrusted } from "../../lib/escape.ts";
 import { quote } from "../provision.ts";
 import type { BottleNetworks } from "./bottle_networks.ts";
@@ -68,12 +68,27 @@ export async function startAgent(
       }),
     ),
   );
-  await atEdge(`starting ${name}`, startContainer(engine, id));
+  await atEdge(`starting ${name}`, startContainer(engine, id)).catch((error) => {
+    throw lackingImage(error) ?? error;
+  });
   const info = await atEdge(`inspecting ${name}`, inspectContainer(engine, id));
   const address = info?.NetworkSettings.Networks[start.networks.internal]?.IPAddress ?? "";
   if (address === "") throw new OperatorError(`the agent container ${name} ended as it started`);
   return { id, address, runtime: runtime.name };
 }
+
+/** What the engine says of an image without its user, or without a program that the holder needs. */
+function lackingImage(error: unknown): OperatorError | undefined {
+  const said = messageOf(error);
+  const user = /unable to find user (\S+?):/.exec(said)?.[1];
+  const program = /exec: \\?"([^"\\]+)\\?": (?:executable file not found|stat )/.exec(said)?.[1];
+  const part = user === undefined ? program && `program ${program}` : `user ${user}`;
+  return part === undefined
+    ? undefined
+    : new OperatorError(`the agent image lacks ${part}`, { mend: BRING_IT });
+}
+
+const BRING_IT = "add it to the Dockerfile (agent_provider.dockerfile) or to BOT_BOTTLE_IMAGE";
 
 /**
  * gVisor where the engine has it and its network can be proven closed: under runsc the rules of the network
@@ -108,7 +123,7 @@ export async function readyGuest(
   if (result.status === MISSING_STATUS) {
     const parts = result.stdout.trim().split("\n").map(escapeUntrusted).join(", ");
     throw new OperatorError(`the agent image lacks ${parts}`, {
-      mend: "add it to the Dockerfile (agent_provider.dockerfile) or to BOT_BOTTLE_IMAGE",
+      mend: BRING_IT,
     });
   }
   const [uid, gid] = result.stdout.trim().split("\n").map(Number);

@@ -17,6 +17,7 @@ import type { Settings } from "../../lib/state/settings.ts";
 import { hostTrustBundle, readTextIfPresent } from "../../lib/tls/host_trust.ts";
 import type { DockerContext } from "./context.ts";
 import { BuildError, buildImage } from "./engine/build.ts";
+import { atEdge } from "./engine/errors.ts";
 import { inspectImage, listImages, removeImage } from "./engine/images.ts";
 import { packTar } from "./engine/tar.ts";
 
@@ -33,7 +34,14 @@ interface Recipe {
   readonly repo: string;
   readonly parts: readonly PartKind[];
   readonly context: BuildContext;
+  /** What to do when its build fails. */
+  readonly mend: string;
 }
+
+/** Of the Dockerfiles that bottle brings: what fails is a part or a download. */
+const MEND_PARTS =
+  "see that the part images can be had (`deno task setup`, or the image settings of docs/settings.md) " +
+  "and that the network is there, then start again";
 
 /**
  * Makes sure that both images exist. With nothing changed nothing is built and nothing uploaded.
@@ -58,6 +66,7 @@ export async function ensureImages(
     repo: provider.image,
     parts: AGENT_PARTS,
     context: await agentContext(provider.dockerfile),
+    mend: provider.dockerfile.kind === "embedded" ? MEND_PARTS : "mend the Dockerfile, then start again",
   };
   return { bundle, agent: await ensure(context, settings, recipe, progress, signal) };
 }
@@ -74,6 +83,7 @@ export async function ensureBundleImage(
     repo: "bot-bottle-bundle",
     parts: BUNDLE_PARTS,
     context: await bundleContext(),
+    mend: MEND_PARTS,
   };
   return await ensure(context, settings, recipe, progress, signal);
 }
@@ -90,7 +100,7 @@ async function ensure(
   const tag = `${recipe.repo}:${(await contextHash(recipe.context, {}, ids)).slice(0, 16)}`;
   const buildArgs = Object.fromEntries(images.map((image) => [image.argument, image.ref]));
   for (let left = STAGE_RACES;; left--) {
-    if (await inspectImage(context.engine, tag, signal)) return tag;
+    if (await lookAt(context, tag, signal)) return tag;
     progress.step(`build the ${recipe.what}`);
     try {
       await build(context, settings, { recipe, tag, buildArgs }, progress, signal);
@@ -105,8 +115,7 @@ const STAGE_RACES = 3;
 
 /** Whether another build ended meanwhile and took a stage away that both stood on (see {@linkcode removeFetchStages}). */
 function lostAStage(error: unknown): boolean {
-  return error instanceof OperatorError && error.cause instanceof BuildError &&
-    /No such image: sha256:/i.test(error.message);
+  return error instanceof OperatorError && /building image .*No such image: sha256:/i.test(error.message);
 }
 
 async function build(
@@ -130,8 +139,8 @@ async function build(
     });
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;
-    const last = error.lastLines.map((line) => `  ${line}`).join("\n");
-    throw new OperatorError(`${error.message}\n${last}\n`, { mend: error.mend, cause: error });
+    if (!lostAStage(error)) progress.tail(error.lastLines);
+    throw new OperatorError(error.message, { mend: job.recipe.mend, cause: error });
   } finally {
     await removeFetchStages(context).catch(() => {
       // Another build may be standing on them; the next one removes them.
@@ -171,17 +180,25 @@ async function resolveParts(
   kinds: readonly PartKind[],
 ): Promise<readonly ResolvedPart[]> {
   return await Promise.all(kinds.map(async (kind) => {
-    const local = await inspectImage(context.engine, PARTS[kind].local);
+    const local = await lookAt(context, PARTS[kind].local);
     const { ref, source } = partImage(kind, settings, local !== undefined);
     // A registry's part is pulled by the build: its id would be unknown before and known after the first one.
-    const id = source === "registry" ? ref : (await inspectImage(context.engine, ref))?.Id ?? ref;
+    const id = source === "registry" ? ref : (await lookAt(context, ref))?.Id ?? ref;
     return { argument: PARTS[kind].argument, ref, id };
   }));
 }
 
 async function requireImage(context: DockerContext, ref: string): Promise<void> {
-  if (await inspectImage(context.engine, ref)) return;
+  if (await lookAt(context, ref)) return;
   throw new OperatorError(`the engine has no image ${escapeUntrusted(ref)}, which BOT_BOTTLE_IMAGE names`, {
     mend: "build or pull it, or unset BOT_BOTTLE_IMAGE",
   });
+}
+
+function lookAt(
+  { engine }: DockerContext,
+  ref: string,
+  signal?: AbortSignal,
+): ReturnType<typeof inspectImage> {
+  return atEdge(`looking for image ${escapeUntrusted(ref)}`, inspectImage(engine, ref, signal));
 }

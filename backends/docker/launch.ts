@@ -69,6 +69,7 @@ export async function launch(
       step,
       detail: (text) => progress.detail(text),
       warn: (text) => progress.warn(text),
+      tail: (lines) => progress.tail(lines),
     };
     // The rest of the bundle comes up meanwhile: nothing that is provisioned needs it.
     await together(provision(bottle, plan, input, told), bundle.ready(signal));

@@ -4,7 +4,6 @@ import type { ActiveBottle, Backend, Bottle, CleanupItem, Progress } from "../..
 import type { BottlePlan, BottleSpec } from "../../lib/bottle/plan.ts";
 import { prepareBottle } from "../../lib/bottle/prepare.ts";
 import { OperatorError } from "../../lib/errors.ts";
-import { homePaths } from "../../lib/state/paths.ts";
 import type { DockerContext } from "./context.ts";
 import { Engine } from "./engine/engine.ts";
 import { findSocket, hostSearch } from "./engine/socket.ts";
@@ -101,7 +100,7 @@ class DockerBackend implements Backend {
     const socket = findSocket(hostSearch(env, home));
     const [engine, digest] = await Promise.all([
       Engine.connect(socket.path),
-      homeDigest(homePaths(home).state),
+      homeDigest(home),
     ]);
     const facts = await atEdge("asking for the engine's facts", engineFacts(engine));
     return { engine, facts, hostHome: home, hostEnv: env, home: digest };

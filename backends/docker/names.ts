@@ -1,5 +1,7 @@
 /** What a bottle's resources on the engine are called, and the labels by which they are found again. */
 
+import { homePaths } from "../../lib/state/paths.ts";
+
 /** Label keys. */
 export const LABELS = {
   /** Identity of the bottle. */
@@ -24,12 +26,13 @@ export function resourceLabels(identity: string, home: string, role: Role): Reco
 }
 
 /**
- * A short digest that stands for one operator's state folder.
+ * A short digest that stands for one operator's state folder, however the home folder is spelled.
  *
- * @param stateRoot absolute path of `~/.bot-bottle/state`
+ * @param home absolute path of the operator's home folder
  * @returns 16 hexadecimal digits
  */
-export async function homeDigest(stateRoot: string): Promise<string> {
+export async function homeDigest(home: string): Promise<string> {
+  const stateRoot = homePaths(await Deno.realPath(home).catch(() => home)).state;
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(stateRoot)));
   return Array.from(digest.slice(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

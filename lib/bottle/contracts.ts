@@ -98,6 +98,8 @@ export interface Progress {
   step(name: string): void;
   /** Progress within long work, e.g. an image build. */
   detail(text: string): void;
+  /** What long work said last before it failed, oldest first: shown where its details are not kept. */
+  tail(lines: readonly string[]): void;
   /** Something the operator should know that does not stop the launch. */
   warn(text: string): void;
 }

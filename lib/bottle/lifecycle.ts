@@ -9,7 +9,7 @@ import { messageOf, OperatorError } from "../errors.ts";
 import { escapeUntrusted } from "../escape.ts";
 import { Secret } from "../secret.ts";
 import { acquireOwnerLock } from "../state/lock.ts";
-import { writeMetadata } from "../state/metadata.ts";
+import { readMetadata, writeMetadata } from "../state/metadata.ts";
 import { FILE_MODE, makeStateFolders, removeStateFolder, statePaths } from "../state/paths.ts";
 import { clearPreserved, isPreserved } from "../state/preserve.ts";
 import type { AgentCall, Backend, Bottle, Progress } from "./contracts.ts";
@@ -134,6 +134,7 @@ async function runOwned(request: RunRequest): Promise<RunOutcome> {
   let launched = false;
   let kept = false;
   try {
+    if (call.resume) await requireResumable(request);
     const status = await thenAlways(async () => {
       await recordStart(request);
       request.signal.throwIfAborted();
@@ -149,6 +150,16 @@ async function runOwned(request: RunRequest): Promise<RunOutcome> {
   } finally {
     lock.release();
   }
+}
+
+/** While this process waited for the lock, the bottle's owner may have ended it: there is nothing to go on from. */
+async function requireResumable({ home, plan }: RunRequest): Promise<void> {
+  if (await readMetadata(home, plan.identity) !== undefined) return;
+  // Taking the lock has made the folder again.
+  await removeStateFolder(home, plan.identity);
+  throw new OperatorError(`bottle ${plan.identity} is gone: its agent ended meanwhile`, {
+    mend: "start a new one with `bottle start`",
+  });
 }
 
 async function recordStart({ plan, home, now }: RunRequest): Promise<void> {

@@ -50,6 +50,7 @@ export async function prepareBottle(
     hosts: planned.routes.map((route) => route.host),
   });
   const provider = spec.identity === undefined ? planned : await withSavedDockerfile(planned, spec, identity);
+  if (provider.dockerfile.kind === "operator") await checkDockerfile(provider.dockerfile.path);
   const egress = effectiveRoutes(provider.routes, bottle.routes);
   if (settings.extraCa !== undefined) await checkExtraCa(settings.extraCa);
   return {
@@ -143,6 +144,12 @@ async function withSavedDockerfile(
   const path = statePaths(spec.hostHome, identity).dockerfile;
   const saved = await Deno.lstat(path).catch(() => undefined);
   return saved?.isFile ? { ...provider, dockerfile: { kind: "operator", path } } : provider;
+}
+
+/** Before the operator is asked anything; what is in it, the build says. */
+async function checkDockerfile(path: string): Promise<void> {
+  if (await readHostFile(path) !== undefined) return;
+  throw new OperatorError(`agent_provider.dockerfile: ${escapeUntrusted(path)} does not exist`);
 }
 
 async function checkExtraCa(path: string): Promise<void> {

@@ -108,6 +108,11 @@ export class Output implements Progress {
     this.#show(this.#rewrites && this.#step !== "" ? `${this.#step}: ${detail}` : detail);
   }
 
+  /** The last details of work that failed; elsewhere than on a terminal they stand there already. */
+  tail(lines: readonly string[]): void {
+    if (this.#rewrites) { for (const line of lines) this.#line(`bottle:   ${escapeUntrusted(line)}`); }
+  }
+
   /** Takes the progress line away. */
   clear(): void {
     if (!this.#lineShown) return;

@@ -67,7 +67,12 @@ if (import.meta.main) {
   const showStep = (text: string): void => say(`  ${text}`);
   await using lab = await startLab({
     answer: ANSWER,
-    progress: { step: showStep, detail: () => undefined, warn: showStep },
+    progress: {
+      step: showStep,
+      detail: () => undefined,
+      warn: showStep,
+      tail: (lines) => lines.forEach(showStep),
+    },
   });
   await ask(lab);
   const results = await tryWalls(lab);

@@ -12,7 +12,12 @@ import { resourceName } from "../../backends/docker/names.ts";
 import type { Lab } from "./lab.ts";
 
 /** Says nothing. */
-export const QUIET: Progress = { step: () => undefined, detail: () => undefined, warn: () => undefined };
+export const QUIET: Progress = {
+  step: () => undefined,
+  detail: () => undefined,
+  warn: () => undefined,
+  tail: () => undefined,
+};
 
 /** A launched bottle and what it was launched from. */
 export interface LabBottle extends AsyncDisposable {

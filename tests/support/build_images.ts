@@ -1,6 +1,7 @@
 /** Builds the images that bottles of the lab run on, so that no test's patience is spent on it. */
 
 import { ensureImages } from "../../backends/docker/images.ts";
+import type { Progress } from "../../lib/bottle/contracts.ts";
 import { planBottle } from "./bottle.ts";
 import { startLab } from "./lab.ts";
 import { contextOf } from "./parts.ts";
@@ -8,7 +9,12 @@ import { contextOf } from "./parts.ts";
 if (import.meta.main) {
   const encoder = new TextEncoder();
   const say = (text: string) => void Deno.stdout.writeSync(encoder.encode(`${text}\n`));
-  const progress = { step: say, detail: () => undefined, warn: say };
+  const progress: Progress = {
+    step: say,
+    detail: () => undefined,
+    warn: say,
+    tail: (lines) => lines.forEach(say),
+  };
   await using lab = await startLab({ progress });
   for (const agent of ["claude", "codex"]) {
     const { plan } = await planBottle(lab, agent);

@@ -28,7 +28,7 @@ export interface EngineStateOptions {
 /** Looks by name and not only by the lab's label: a leak need not bear it. Other homes' and tests' are left out. */
 export async function engineState(lab: Lab, options: EngineStateOptions = {}): Promise<EngineState> {
   const { ofBuilds = false } = options;
-  const home = await homeDigest(homePaths(lab.home).state);
+  const home = await homeDigest(lab.home);
   const [containers, networks, images] = await Promise.all([
     lab.engine.json<readonly ContainerSummary[]>("GET", "/containers/json", { query: { all: true } }),
     lab.engine.json<readonly NetworkInfo[]>("GET", "/networks"),

@@ -58,7 +58,12 @@ export interface LabOptions {
   readonly progress?: Progress;
 }
 
-const QUIET: Progress = { step: () => undefined, detail: () => undefined, warn: () => undefined };
+const QUIET: Progress = {
+  step: () => undefined,
+  detail: () => undefined,
+  warn: () => undefined,
+  tail: () => undefined,
+};
 
 /** Starts a lab; disposing it removes all of it. */
 export async function startLab(options: LabOptions = {}): Promise<Lab> {

@@ -11,6 +11,8 @@ export interface Recording extends Progress {
   readonly steps: readonly string[];
   readonly details: readonly string[];
   readonly warnings: readonly string[];
+  /** Last lines of work that failed. */
+  readonly tails: readonly string[];
 }
 
 /** Records what a launch says. @param onStep called at each step with its name and its number, from 0 */
@@ -18,13 +20,16 @@ export function recording(onStep: (name: string, index: number) => void = () => 
   const steps: string[] = [];
   const details: string[] = [];
   const warnings: string[] = [];
+  const tails: string[] = [];
   return {
     steps,
     details,
     warnings,
+    tails,
     step: (name) => onStep(name, steps.push(name) - 1),
     detail: (text) => void details.push(text),
     warn: (text) => void warnings.push(text),
+    tail: (lines) => void tails.push(...lines),
   };
 }
 

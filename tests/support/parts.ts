@@ -46,7 +46,7 @@ export async function contextOf(lab: Lab): Promise<DockerContext> {
     facts: await engineFacts(lab.engine),
     hostHome: lab.home,
     hostEnv: lab.env,
-    home: await homeDigest(homePaths(lab.home).state),
+    home: await homeDigest(lab.home),
   };
 }
 

@@ -45,7 +45,7 @@ export class BuildError extends OperatorError {
 
   /** Makes an error from one line and the build's last ones. */
   constructor(what: string, lastLines: readonly string[]) {
-    super(what, { mend: "mend the Dockerfile, or try again if the network failed" });
+    super(what);
     this.lastLines = lastLines;
   }
 }

@@ -94,6 +94,9 @@ function contextSocket(
 
 function socketOf(address: string, from: string, mend: string): string {
   const shown = escapeUntrusted(address);
+  if (!/^(?:tcp|https?|ssh|unix):\/\//.test(address)) {
+    throw new OperatorError(`${from} is ${shown}: not the address of a socket`, { mend });
+  }
   if (!address.startsWith("unix://")) {
     throw new OperatorError(
       `${from} is ${shown}: an engine on another host is refused, because the proposal queue is a bind mount`,

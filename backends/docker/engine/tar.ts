@@ -44,7 +44,7 @@ export interface TarFolder {
 
 /** How to pack. */
 export interface PackOptions {
-  /** Hears of what could not go in as it is: sockets, devices, files that changed meanwhile. */
+  /** Hears of what could not go in as it is: sockets, devices, files that changed or may not be read. */
   readonly onWarning?: (text: string) => void;
 }
 
@@ -54,7 +54,8 @@ const PIECE = 64 * 1024;
 /**
  * A tar stream of these parts. Nothing is read before the stream is, and cancelling it closes what is open.
  *
- * The stream fails with an {@linkcode OperatorError} when a host file or folder cannot be read.
+ * The stream fails with an {@linkcode OperatorError} when a host folder is none or cannot be read. What cannot be read
+ * below it is left out, with a warning.
  */
 export function packTar(
   parts: Iterable<TarEntry | TarFolder>,
@@ -148,16 +149,27 @@ class Packer {
       throw new OperatorError(`${escapeUntrusted(host)} is not a folder`);
     }
     if (info.isSymlink) {
-      const linkname = await reading(host, Deno.readLink(host));
+      const linkname = await linkTarget(host);
       if (linkname !== undefined) await this.#entry({ ...facts, type: "symlink", linkname });
+      else this.#warn(`${escapeUntrusted(host)} is a link whose target is gone or not UTF-8: left out`);
     } else if (info.isDirectory) {
       if (path !== "") await this.#entry({ ...facts, type: "directory" });
       for (const name of await namesIn(host)) {
         const below = relative === "" ? name : `${relative}/${name}`;
-        if (!folder.skip?.(below)) await this.#folder(folder, below);
+        if (!folder.skip?.(below)) await this.#below(folder, below);
       }
     } else if (info.isFile) await this.#file(host, info, facts);
     else this.#warn(`${escapeUntrusted(host)} is neither file, folder nor symlink: left out`);
+  }
+
+  /** What cannot be read below the folder is said and left out: others' files lie in many a project. */
+  async #below(folder: TarFolder, relative: string): Promise<void> {
+    try {
+      await this.#folder(folder, relative);
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error;
+      this.#warn(`${error.message}: left out`);
+    }
   }
 
   async #file(host: string, seen: Deno.FileInfo, facts: EntryFacts): Promise<void> {
@@ -207,10 +219,20 @@ async function reading<T>(path: string, work: Promise<T>): Promise<T | undefined
   } catch (cause) {
     if (cause instanceof Deno.errors.NotFound) return undefined;
     if (!(cause instanceof Deno.errors.PermissionDenied)) throw cause;
-    throw new OperatorError(`${escapeUntrusted(path)} cannot be read: permission denied`, {
-      mend: "change its mode or leave it out",
-      cause,
-    });
+    throw new Unreadable(`${escapeUntrusted(path)} cannot be read: permission denied`, { cause });
+  }
+}
+
+/** The operator may not read something on the host. */
+class Unreadable extends OperatorError {}
+
+/** Where a link leads; undefined when it is gone, or when what it says is not UTF-8, which Deno cannot give. */
+async function linkTarget(path: string): Promise<string | undefined> {
+  try {
+    return await reading(path, Deno.readLink(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.InvalidData || error instanceof TypeError) return undefined;
+    throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 /** The operator's end of an attached program: standard input, output, error, and the terminal if they are one. */
 
 import process from "node:process";
-import { OperatorError } from "../../../lib/errors.ts";
+import { messageOf, OperatorError } from "../../../lib/errors.ts";
 
 /** Leaves the alternate screen and begins a line: for a program that was cut off in the middle of one. */
 const UNDO_SCREEN = "\x1b[?1049l\r\n";
@@ -84,12 +84,12 @@ export function readInput(sink: (chunk: Uint8Array | null) => Promise<void>): Di
   };
 }
 
-/** Writes to standard output. @throws {OperatorError} its reader is gone */
+/** Writes to standard output. @throws {OperatorError} its reader is gone, or its disk is full */
 export async function writeOut(bytes: Uint8Array): Promise<void> {
   await writeAll(Deno.stdout, bytes, "output");
 }
 
-/** Writes to standard error. @throws {OperatorError} its reader is gone */
+/** Writes to standard error. @throws {OperatorError} its reader is gone, or its disk is full */
 export async function writeErr(bytes: Uint8Array): Promise<void> {
   await writeAll(Deno.stderr, bytes, "error");
 }
@@ -102,7 +102,9 @@ async function writeAll(
   try {
     for (let at = 0; at < bytes.length;) at += await to.write(bytes.subarray(at));
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.BrokenPipe)) throw cause;
-    throw new OperatorError(`standard ${name} was closed while the program ran`, { cause });
+    if (cause instanceof Deno.errors.BrokenPipe) {
+      throw new OperatorError(`standard ${name} was closed while the program ran`, { cause });
+    }
+    throw new OperatorError(`standard ${name} cannot be written to: ${messageOf(cause)}`, { cause });
   }
 }

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { listImages, removeImage } from "../../../backends/docker/engine/images.ts";
+import { PARTS } from "../../../images/parts.ts";
 import { FETCH_STAGE_LABEL } from "../../../images/context.ts";
 import { ensureImages } from "../../../backends/docker/images.ts";
 import { OperatorError } from "../../../lib/errors.ts";
@@ -15,10 +16,14 @@ import { recording, withLaunched } from "../../support/launching.ts";
 import { contextOf, startParts } from "../../support/parts.ts";
 import { tinyImage } from "../../support/tiny_image.ts";
 
-async function refused(lab: Lab, env: Record<string, string> = {}): Promise<OperatorError> {
+async function refused(
+  lab: Lab,
+  env: Record<string, string> = {},
+  progress = recording(),
+): Promise<OperatorError> {
   const { backend, plan } = await planBottle(lab, "claude", { env });
   return await assertRejects(
-    () => withLaunched(lab, { backend, plan, progress: recording() }, () => Promise.resolve()),
+    () => withLaunched(lab, { backend, plan, progress }, () => Promise.resolve()),
     OperatorError,
   ) as OperatorError;
 }
@@ -64,6 +69,16 @@ Deno.test("an agent image is the operator's to choose, and is checked", async (t
     await assertNothingLeft(lab, before);
   });
 
+  await t.step("an image without the user is refused by that name", async () => {
+    const before = await engineState(lab);
+    const { line } = await refused(lab, { BOT_BOTTLE_IMAGE: PARTS.deno.local });
+    assertEquals(
+      line,
+      "the agent image lacks user node; add it to the Dockerfile (agent_provider.dockerfile) or to BOT_BOTTLE_IMAGE",
+    );
+    await assertNothingLeft(lab, before);
+  });
+
   await t.step("a Dockerfile that fails shows its last lines and leaves nothing", async () => {
     const mark = crypto.randomUUID();
     await withDockerfile(
@@ -71,9 +86,11 @@ Deno.test("an agent image is the operator's to choose, and is checked", async (t
       `ARG BASE_IMAGE\nFROM \${BASE_IMAGE}\nRUN echo first-${mark} > /first\nRUN echo last-words-${mark}; exit 7\n`,
     );
     const before = await engineState(lab, { ofBuilds: true });
-    const error = await refused(lab);
-    assertMatch(error.message, /returned a non-zero code: 7/);
-    assert(error.message.includes(`last-words-${mark}`), error.message);
+    const said = recording();
+    const error = await refused(lab, {}, said);
+    assertMatch(error.line, /returned a non-zero code: 7; mend the Dockerfile/);
+    assertEquals(error.line.includes("\n"), false);
+    assert(said.tails.some((line) => line === `last-words-${mark}`), said.tails.join("\n"));
     await assertNothingLeft(lab, before, { ofBuilds: true });
   });
 

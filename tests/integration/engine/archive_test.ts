@@ -1,10 +1,13 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import process from "node:process";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { getArchive, putArchive } from "../../../backends/docker/engine/containers.ts";
 import { EngineError } from "../../../backends/docker/engine/errors.ts";
 import { runExec } from "../../../backends/docker/engine/exec.ts";
 import { packTar, readTar, type TarEntry } from "../../../backends/docker/engine/tar.ts";
 import { OperatorError } from "../../../lib/errors.ts";
 import { onEngine } from "./fixture.ts";
+
+const NOBODY = 65534;
 
 Deno.test("entries arrive with owner, mode and link, and come back the same", async () => {
   await onEngine(async ({ engine, idle }) => {
@@ -148,6 +151,56 @@ Deno.test("a host folder that is no folder, or cannot be read, fails the upload 
       await Deno.remove(file);
     }
   });
+});
+
+Deno.test("what may not be read below a folder is left out with a warning, the folder itself is an error", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "bottle-tar-" });
+  await Deno.chmod(folder, 0o755);
+  await Deno.mkdir(`${folder}/closed`, { mode: 0o000 });
+  await Deno.writeTextFile(`${folder}/open`, "open");
+  await Deno.writeTextFile(`${folder}/secret`, "secret", { mode: 0o000 });
+  const warnings: string[] = [];
+  const pack = async (from: string): Promise<string[]> => {
+    const found: string[] = [];
+    const options = { onWarning: (text: string) => void warnings.push(text) };
+    const tar = packTar([{ type: "folder", from, path: "x", uid: 0, gid: 0 }], options);
+    for await (const { header, body } of readTar(tar)) {
+      found.push(header.name);
+      await body.cancel();
+    }
+    return found;
+  };
+  const root = Deno.uid() === 0;
+  try {
+    // Root reads everything.
+    if (root) process.seteuid?.(NOBODY);
+    assertEquals(await pack(folder), ["x/", "x/closed/", "x/open"]);
+    assertEquals(warnings, [
+      `${folder}/closed cannot be read: permission denied: left out`,
+      `${folder}/secret cannot be read: permission denied: left out`,
+    ]);
+    await assertRejects(() => pack(`${folder}/closed`), OperatorError, "cannot be read: permission denied");
+  } finally {
+    if (root) process.seteuid?.(0);
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a link whose target is not UTF-8 is left out with a warning", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "bottle-tar-" });
+  try {
+    const script = `ln -s "$(printf 't\\377')" "${folder}/odd"`;
+    assertEquals((await new Deno.Command("sh", { args: ["-c", script] }).output()).success, true);
+    const warnings: string[] = [];
+    const options = { onWarning: (text: string) => void warnings.push(text) };
+    const tar = packTar([{ type: "folder", from: folder, path: "x", uid: 0, gid: 0 }], options);
+    const found = await Array.fromAsync(readTar(tar), ({ header }) => header.name);
+    assertEquals(found, ["x/"]);
+    assertEquals(warnings.length, 1);
+    assertMatch(warnings[0]!, /odd is a link whose target is gone or not UTF-8: left out$/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("200 MB in and out pass through bounded memory and arrive unchanged", async () => {

@@ -123,6 +123,21 @@ Deno.test("vi edits a file full-screen and gives the terminal back", async () =>
   });
 });
 
+Deno.test("a program that ends without tidying up leaves no mode of the terminal set", async () => {
+  await onEngine(async ({ idle }) => {
+    const id = await idle();
+    await onTerminal(async (terminal, go) => {
+      const script = `printf '\\033[?1002h\\033[?25l'; echo set; read x`;
+      await go(programLine(id, { argv: ["sh", "-c", script] }));
+      await terminal.shows("set");
+      assertEquals(await terminal.modes(), "mouse 1 cursor 0");
+      await terminal.run("x");
+      await terminal.shows("[status 0]");
+      assertEquals(await terminal.modes(), "mouse 0 cursor 1");
+    });
+  });
+});
+
 Deno.test("after the program nothing typed is swallowed: the next reader gets all of it", async () => {
   await onEngine(async ({ idle }) => {
     const id = await idle();

@@ -69,6 +69,12 @@ export class Terminal implements AsyncDisposable {
     throw new Error(`the terminal did not show ${wanted}:\n${screen.trimEnd()}`);
   }
 
+  /** Modes that a program has set: `mouse 1 cursor 1`. */
+  async modes(): Promise<string> {
+    const format = "mouse #{mouse_any_flag} cursor #{cursor_flag}";
+    return (await this.#tmux("display-message", "-p", "-t", "t", format)).trim();
+  }
+
   /** Ends the server and all in it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tmux("kill-server").catch(() => undefined);

@@ -45,7 +45,7 @@ function run(home: string, options: Run = {}): Records {
       asked.push(`${name}: ${text}`);
       return Promise.resolve(options.secret ?? "s3cret");
     },
-    progress: { step() {}, detail() {}, warn: (text) => void warnings.push(text) },
+    progress: { step() {}, detail() {}, tail() {}, warn: (text) => void warnings.push(text) },
     beforeAttach() {},
   };
   const outcome = runBottle({
@@ -332,6 +332,15 @@ Deno.test("the same bottle does not run twice", () =>
     await outcome;
     const refused = await second;
     assert(refused instanceof OperatorError && refused.message.includes("in use"), String(refused));
+  }));
+
+Deno.test("a resume that waited while its bottle ended finds nothing, and leaves nothing", () =>
+  withHome(async (home) => {
+    await keepBottle(home);
+    await Deno.remove(statePaths(home, ID).dir, { recursive: true });
+    const { outcome, backend } = run(home, { call: { resume: true } });
+    await assertRejects(() => outcome, OperatorError, `bottle ${ID} is gone`);
+    await assertNothingLeft(home, backend);
   }));
 
 Deno.test("remote control is refused where the provider has none, as a usage error", () => {

@@ -55,6 +55,41 @@ Deno.test("--cwd makes the workspace the working directory", () =>
     assertEquals([plan.workdir, plan.cwd], ["/home/node/workspace", "/src/project"]);
   }));
 
+Deno.test("--cwd never copies bottle's own folder, however the folder is reached", () =>
+  withHome(async (home) => {
+    const inside = `${home}/.bot-bottle/state`;
+    await Deno.mkdir(inside, { recursive: true });
+    await Deno.mkdir(`${home}/project`);
+    await Deno.symlink(home, `${home}/project/link`);
+    for (const cwd of [home, "/", `${home}/.bot-bottle`, inside, `${home}/project/link`]) {
+      const error = await assertRejects(
+        () => prepare(home, { spec: { copyCwd: true, cwd } }),
+        OperatorError,
+      ) as OperatorError;
+      assertMatch(
+        error.line,
+        /^--cwd would copy .*\.bot-bottle into the bottle.*; start in the folder of your project$/,
+      );
+      assertEquals((await prepare(home, { spec: { cwd } })).copyCwd, false);
+    }
+    await Deno.mkdir(`${home}/.bot-bottle-not`);
+    for (const cwd of [`${home}/project`, `${home}/.bot-bottle-not`]) {
+      assertEquals((await prepare(home, { spec: { copyCwd: true, cwd } })).cwd, cwd);
+    }
+  }));
+
+Deno.test("an agent Dockerfile that is not there is told before anything is asked", () =>
+  withHome(async (home) => {
+    const bottle = { agent_provider: { dockerfile: "~/Dockerfile.own" } };
+    await assertRejects(
+      () => prepare(home, { bottle }),
+      OperatorError,
+      `agent_provider.dockerfile: ${home}/Dockerfile.own does not exist`,
+    );
+    await Deno.writeTextFile(`${home}/Dockerfile.own`, "FROM scratch\n");
+    assertEquals((await prepare(home, { bottle })).provider.dockerfile.kind, "operator");
+  }));
+
 Deno.test("a resumed bottle keeps its identity", () =>
   withHome(async (home) => {
     assertEquals((await prepare(home, { spec: { identity: "dev-abc12" } })).identity, "dev-abc12");

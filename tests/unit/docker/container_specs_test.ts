@@ -77,7 +77,12 @@ Deno.test("runsc is used where its network can be closed, refused with the reaso
 Deno.test("resources are named after the identity; another home has another digest", async () => {
   assertEquals(resourceName("dev-abc12", "agent"), "bot-bottle-dev-abc12");
   assertEquals(resourceName("dev-abc12", "bundle"), "bot-bottle-dev-abc12-bundle");
-  const one = await homeDigest("/home/a/.bot-bottle/state");
+  const one = await homeDigest("/nowhere/a");
   assertEquals(one.length, 16);
-  assertEquals(one === await homeDigest("/home/b/.bot-bottle/state"), false);
+  assertEquals(one === await homeDigest("/nowhere/b"), false);
+  const folder = await Deno.makeTempDir();
+  await Deno.mkdir(`${folder}/home`);
+  await Deno.symlink(`${folder}/home`, `${folder}/link`);
+  assertEquals(await homeDigest(`${folder}/link`), await homeDigest(`${folder}/home`));
+  await Deno.remove(folder, { recursive: true });
 });
