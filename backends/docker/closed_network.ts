@@ -18,7 +18,7 @@ import {
 } from "./engine/containers.ts";
 import { atEdge } from "./engine/errors.ts";
 import { runExec } from "./engine/exec.ts";
-import { inspectNetwork } from "./engine/networks.ts";
+import { gatewaysOf, inspectNetwork } from "./engine/networks.ts";
 import { resourceLabels, resourceName, type Role } from "./names.ts";
 import { removeOwnContainer } from "./own_resources.ts";
 import { bundleClosingScript, closingScript } from "./network_closure.ts";
@@ -106,7 +106,7 @@ export async function proveClosed(
 ): Promise<void> {
   const input: ProbeInput = {
     egress: { address: inside.bundle.address, port: DAEMONS.egress.port },
-    gateways: await gatewaysOf(context, inside.networks.internal),
+    gateways: await gateways(context, inside.networks.internal),
     hostAddresses: hostAddresses(),
   };
   const result = await atEdge(
@@ -120,10 +120,9 @@ export async function proveClosed(
   );
 }
 
-/** Addresses at which the engine's bridge may answer: configured, or the first of the subnet. */
-async function gatewaysOf(context: DockerContext, network: string): Promise<readonly string[]> {
-  const info = await atEdge(`inspecting network ${network}`, inspectNetwork(context.engine, network));
-  return (info?.IPAM.Config ?? []).flatMap((config) => config.Gateway?.split("/")[0] ?? []);
+async function gateways({ engine }: DockerContext, network: string): Promise<readonly string[]> {
+  const info = await atEdge(`inspecting network ${network}`, inspectNetwork(engine, network));
+  return info === undefined ? [] : gatewaysOf(info);
 }
 
 /** IPv4 addresses of this host's interfaces, loopback left out. */

@@ -43,8 +43,9 @@ export function proxyEnv(proxyHost: string, direct: readonly string[]): Readonly
 }
 
 /**
- * The environment of one command in the guest. Precedence: the bottle's own variables, then the manifest's,
- * then the provider's defaults.
+ * The environment of one command in the guest. Precedence for the agent's user: the bottle's own variables, then the
+ * manifest's, then the provider's defaults. Root has the bottle's own alone: its commands set the guest up, and a
+ * `PATH` that is meant for the agent would break them.
  *
  * @param own the bottle's own variables
  * @throws {Error} a prompt of the manifest was not answered: a bug of the caller
@@ -54,7 +55,7 @@ export function guestEnv(
   own: Readonly<Record<string, string>>,
   user: GuestUser,
 ): Readonly<Record<string, Secret>> {
-  const home = user === "root" ? "/root" : plan.guestHome;
+  if (user === "root") return wrap({ ...own, HOME: "/root", USER: user });
   const values = Object.entries(plan.env).map(([name, planned]) => {
     if (planned.kind === "prompt") throw new Error(`env ${name} was not asked for`);
     return [name, planned.value] as const;
@@ -62,7 +63,7 @@ export function guestEnv(
   return {
     ...wrap(plan.provider.env),
     ...Object.fromEntries(values),
-    ...wrap({ ...own, HOME: home, USER: user }),
+    ...wrap({ ...own, HOME: plan.guestHome, USER: user }),
   };
 }
 

@@ -1,7 +1,7 @@
 /** What the operator reads before saying yes: the plan, and nothing but the plan. The same on every backend. */
 
 import { escapeUntrusted } from "../escape.ts";
-import type { GitRepo, ProvenValue, ResolvedAgent } from "../manifest/model.ts";
+import type { AgentManifest, GitRepo, ProvenValue, ResolvedAgent } from "../manifest/model.ts";
 import type { BottlePlan } from "./plan.ts";
 
 const LABEL_WIDTH = 14;
@@ -15,7 +15,7 @@ const LABEL_WIDTH = 14;
 export function renderPreflight(plan: BottlePlan): string {
   const { agent, bottle } = plan.resolved;
   const lines = [
-    ...row("agent", [agent.name]),
+    ...row("agent", agentParts(agent)),
     ...row("provider", [provider(plan)]),
     ...row("env", envNames(plan)),
     ...row("skills", plan.skills.map((skill) => skill.name)),
@@ -45,6 +45,13 @@ export function gitIdentityParts(resolved: ResolvedAgent): readonly string[] {
   const part = (key: string, proven: ProvenValue | undefined): readonly string[] =>
     proven === undefined ? [] : [`${key}=${proven.value} (${proven.from})`];
   return [...part("name", name), ...part("email", email)];
+}
+
+/** An agent that the operator may not have written says which file it comes from, and whose place it takes. */
+function agentParts({ name, file, repository }: AgentManifest): readonly string[] {
+  if (repository === undefined) return [name];
+  const { overrides } = repository;
+  return [`${name} (${file})`, ...(overrides === undefined ? [] : [`overrides ${overrides}`])];
 }
 
 /** What the agent image is made of is said when it is not bottle's own. */

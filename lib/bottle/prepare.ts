@@ -12,6 +12,7 @@ import type { ProviderPlan } from "../providers/provider.ts";
 import type { Secret } from "../secret.ts";
 import { mintIdentity } from "../state/identity.ts";
 import { homePaths, statePaths } from "../state/paths.ts";
+import { placeOf, type Settings } from "../state/settings.ts";
 import type { BottlePlan, BottleSpec } from "./plan.ts";
 
 /** Folder of the guest's home that holds the copy of the operator's folder. */
@@ -52,7 +53,7 @@ export async function prepareBottle(
   const provider = spec.identity === undefined ? planned : await withSavedDockerfile(planned, spec, identity);
   if (provider.dockerfile.kind === "operator") await checkDockerfile(provider.dockerfile.path);
   const egress = effectiveRoutes(provider.routes, bottle.routes);
-  if (settings.extraCa !== undefined) await checkExtraCa(settings.extraCa);
+  if (settings.extraCa !== undefined) await checkExtraCa(settings.extraCa, settings);
   return {
     identity,
     backend: backendName,
@@ -152,8 +153,12 @@ async function checkDockerfile(path: string): Promise<void> {
   throw new OperatorError(`agent_provider.dockerfile: ${escapeUntrusted(path)} does not exist`);
 }
 
-async function checkExtraCa(path: string): Promise<void> {
-  const where = `BOT_BOTTLE_EXTRA_CA: ${escapeUntrusted(path)}`;
+async function checkExtraCa(path: string, settings: Settings): Promise<void> {
+  const where = `${placeOf(settings, "BOT_BOTTLE_EXTRA_CA")}: ${escapeUntrusted(path)}`;
+  const info = await Deno.stat(path).catch(() => undefined);
+  if (info?.isDirectory) {
+    throw new OperatorError(`${where} is a folder`, { mend: "name a file of PEM certificates" });
+  }
   const pem = await readHostFile(path);
   if (pem === undefined) throw new OperatorError(`${where} does not exist`);
   if (!pem.includes("-----BEGIN CERTIFICATE-----")) {

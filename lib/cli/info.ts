@@ -16,7 +16,7 @@ export interface InfoOptions {
 /** Shows an agent. Literal values of `env` are not shown: operators put keys there. @throws {OperatorError} */
 export async function info(host: CliHost, agent: string, options: InfoOptions): Promise<number> {
   const manifest = await Manifest.load({ home: homeOf(host), cwd: host.cwd() });
-  for (const warning of manifest.warnings) host.output.warn(warning);
+  for (const warning of manifest.warnings(agent)) host.output.warn(warning);
   const resolved = manifest.resolve(agent);
   host.output.print(options.json ? escapedJson(record(resolved)) + "\n" : text(resolved));
   return 0;

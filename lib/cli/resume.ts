@@ -35,7 +35,7 @@ export async function resume(host: CliHost, identity: string, options: ResumeOpt
   const cwd = metadata.cwd === "" ? host.cwd() : metadata.cwd;
   if (metadata.copyCwd) await requireFolder(cwd);
   const manifest = await Manifest.load({ home, cwd });
-  for (const warning of manifest.warnings) host.output.warn(warning);
+  for (const warning of manifest.warnings(metadata.agentName)) host.output.warn(warning);
   return await runAgent(host, {
     backend,
     spec: {

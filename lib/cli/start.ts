@@ -3,7 +3,7 @@
 import { type AgentRun, runAgent } from "./agent_run.ts";
 import { backendOf, type CliHost, DEFAULT_BACKEND, homeOf } from "./host.ts";
 import { Manifest } from "../manifest/manifest.ts";
-import { loadSettings } from "../state/settings.ts";
+import { loadSettings, placeOf } from "../state/settings.ts";
 
 /** Options of `start` as the command line gives them. */
 export interface StartOptions {
@@ -27,11 +27,11 @@ export async function start(host: CliHost, agent: string, options: StartOptions)
   const cwd = host.cwd();
   const settings = await loadSettings(host.env, home);
   const [name, where] = options.backend === undefined
-    ? [settings.backend ?? DEFAULT_BACKEND, "BOT_BOTTLE_BACKEND"]
+    ? [settings.backend ?? DEFAULT_BACKEND, placeOf(settings, "BOT_BOTTLE_BACKEND")]
     : [options.backend, "--backend"];
   const backend = await backendOf(host.backends, name, where);
   const manifest = await Manifest.load({ home, cwd });
-  for (const warning of manifest.warnings) host.output.warn(warning);
+  for (const warning of manifest.warnings(agent)) host.output.warn(warning);
   const run: AgentRun = {
     backend,
     spec: {

@@ -22,6 +22,7 @@ import type {
   ManifestRoute,
   ProvenValue,
   ProviderSettings,
+  RepositoryOrigin,
   ResolvedAgent,
 } from "./model.ts";
 
@@ -52,11 +53,17 @@ export function buildBottle(context: BuildContext, declared: BottleDeclaration):
   };
 }
 
-/** An agent from its declaration and its prompt. */
-export function buildAgent(context: BuildContext, declared: AgentDeclaration, prompt: string): AgentManifest {
+/** An agent from its declaration and its prompt. @param repository set when a repository declares it */
+export function buildAgent(
+  context: BuildContext,
+  declared: AgentDeclaration,
+  prompt: string,
+  repository?: RepositoryOrigin,
+): AgentManifest {
   return {
     name: context.name,
     file: context.file,
+    ...(repository !== undefined && { repository }),
     bottle: declared.bottle,
     skills: declared.skills ?? [],
     gitUser: buildGitUser(declared["git-gate"]?.user),

@@ -1,5 +1,6 @@
 /** Resolves `extends`: a child's declaration over its parent's, key by key as SPEC 3 has it. */
 
+import { OperatorError } from "../errors.ts";
 import type { BottleDeclaration, GitReposDeclaration } from "./declaration.ts";
 import { parseGitUrl } from "./git_url.ts";
 import { errorAt, namesHint, quote, type Source } from "./issues.ts";
@@ -15,53 +16,65 @@ export interface DeclaredBottle {
 /**
  * Merges every bottle with its ancestors.
  *
- * @returns declarations by name, none of which extends another
- * @throws {OperatorError} a cycle (with its chain), a bottle that extends itself, a parent that is not defined
+ * @param bottles by name; an error stands for a bottle that cannot be used
+ * @returns declarations by name, none of which extends another, or what is wrong with the bottle or an ancestor: its
+ * own error, a cycle (with its chain), a bottle that extends itself, a parent that is not defined. An error that
+ * several bottles share is one object.
  */
-export function resolveExtends(bottles: ReadonlyMap<string, DeclaredBottle>): Map<string, BottleDeclaration> {
-  const resolved = new Map<string, BottleDeclaration>();
+export function resolveExtends(
+  bottles: ReadonlyMap<string, DeclaredBottle | OperatorError>,
+): Map<string, BottleDeclaration | OperatorError> {
+  const resolved = new Map<string, BottleDeclaration | OperatorError>();
   for (const name of bottles.keys()) {
-    // From the bottle up to the first ancestor that is resolved or extends nothing, then merged downwards.
-    const chain = chainOf(name, bottles, resolved);
-    let parent: BottleDeclaration | undefined;
+    if (resolved.has(name)) continue;
+    const chain = [name];
+    let above = climb(chain, bottles, resolved);
     for (const link of chain.reverse()) {
-      const { declaration } = bottles.get(link)!;
-      parent = resolved.get(link) ?? (parent === undefined ? declaration : merge(parent, declaration));
-      resolved.set(link, parent);
+      const bottle = bottles.get(link)!;
+      if (!(above instanceof OperatorError)) {
+        above = bottle instanceof OperatorError ? bottle : merge(above, bottle.declaration);
+      }
+      resolved.set(link, above);
     }
   }
   return resolved;
 }
 
-function chainOf(
-  name: string,
-  bottles: ReadonlyMap<string, DeclaredBottle>,
-  resolved: ReadonlyMap<string, BottleDeclaration>,
-): string[] {
-  const chain = [name];
-  for (let at = name; !resolved.has(at);) {
-    const { source, declaration } = bottles.get(at)!;
-    const parent = declaration.extends;
-    if (parent === undefined) break;
-    if (parent === at) throw errorAt(source, ["extends"], `bottle ${at} extends itself`, "remove the key");
+/**
+ * Lengthens a chain of bottles upwards as far as each extends one that is not resolved yet.
+ *
+ * @returns what the last of them extends, undefined when nothing, or why it cannot
+ */
+function climb(
+  chain: string[],
+  bottles: ReadonlyMap<string, DeclaredBottle | OperatorError>,
+  resolved: ReadonlyMap<string, BottleDeclaration | OperatorError>,
+): BottleDeclaration | OperatorError | undefined {
+  for (;;) {
+    const at = chain.at(-1)!;
+    const bottle = bottles.get(at)!;
+    if (bottle instanceof OperatorError) return bottle;
+    const { source, declaration: { extends: parent } } = bottle;
+    if (parent === undefined) return undefined;
+    if (parent === at) return errorAt(source, ["extends"], `bottle ${at} extends itself`, "remove the key");
     if (!bottles.has(parent)) {
       const names = [...bottles.keys()].filter((other) => other !== at);
       const mend = namesHint("other bottle", parent, names);
-      throw errorAt(source, ["extends"], `bottle ${quote(parent)} is not defined`, mend);
+      return errorAt(source, ["extends"], `bottle ${quote(parent)} is not defined`, mend);
     }
     const start = chain.indexOf(parent);
     if (start >= 0) {
       const cycle = [...chain.slice(start), parent].join(" -> ");
-      throw errorAt(source, ["extends"], `the bottles extend each other in a cycle: ${cycle}`);
+      return errorAt(source, ["extends"], `the bottles extend each other in a cycle: ${cycle}`);
     }
+    if (resolved.has(parent)) return resolved.get(parent);
     chain.push(parent);
-    at = parent;
   }
-  return chain;
 }
 
 /** The child over its parent; what the child declares of egress, provider and supervise stands alone. */
-function merge(parent: BottleDeclaration, child: BottleDeclaration): BottleDeclaration {
+function merge(parent: BottleDeclaration | undefined, child: BottleDeclaration): BottleDeclaration {
+  if (parent === undefined) return child;
   return {
     env: { ...parent.env, ...child.env },
     agent_provider: child.agent_provider ?? parent.agent_provider,

@@ -15,23 +15,25 @@
 import { join } from "@std/path";
 import { messageOf, OperatorError } from "../errors.ts";
 import { escapeUntrusted } from "../escape.ts";
+import { operatorErrorOf } from "./issues.ts";
 import { MANIFEST_NAME } from "./schema.ts";
+import type { Warnings } from "./warnings.ts";
 
 /** A file of more bytes than this is refused. */
 export const MAX_FILE = 1024 * 1024;
 /** A folder of more entries than this is refused. */
 const MAX_ENTRIES = 1000;
-/** A folder whose manifests are more bytes than this together is refused. */
+/** A folder of whose manifests more bytes than this would be read is refused. */
 const MAX_TOTAL = 4 * MAX_FILE;
 
-/** One manifest as text. */
+/** One manifest. */
 export interface ManifestFile {
   /** Name of the bottle or agent. */
   readonly name: string;
   /** Absolute path. */
   readonly file: string;
-  /** Content of the file. */
-  readonly text: string;
+  /** Content of the file, or why there is none: not a plain file, unreadable, too great, not UTF-8. */
+  readonly text: string | OperatorError;
 }
 
 /** Whose folder it is: links are followed in the operator's own only. */
@@ -40,37 +42,37 @@ export type Owner = "operator" | "repository";
 /**
  * Reads the manifests of one folder (`bottles` or `agents`) of a `.bot-bottle` folder, in the order of their names.
  *
- * @param warn told of every entry that is skipped
+ * @param warnings told of every entry that no manifest can be
  * @returns an empty list when there is no such folder
- * @throws {OperatorError} a file or folder that cannot be read, is too great or is not UTF-8
+ * @throws {OperatorError} the folder cannot be read or is too great
  */
 export async function readManifests(
   root: string,
   kind: "bottles" | "agents",
   owner: Owner,
-  warn: (text: string) => void,
+  warnings: Warnings,
 ): Promise<ManifestFile[]> {
   const folder = join(root, kind);
   for (const path of [root, folder]) {
-    if (!await isFolder(path, owner, warn)) return [];
+    if (!await isFolder(path, owner, warnings)) return [];
   }
   const manifests: ManifestFile[] = [];
-  let left = MAX_TOTAL;
+  const budget = { left: MAX_TOTAL };
   for (const entry of await entriesOf(folder)) {
     const file = join(folder, entry);
     const name = entry.endsWith(".md") ? entry.slice(0, -3) : "";
     if (!MANIFEST_NAME.test(name)) {
-      warn(`${escapeUntrusted(file)} is skipped: a manifest's file name is [a-z][a-z0-9-]*.md`);
-    } else if (await isRegular(file, owner, warn)) {
-      const bytes = await readBounded(file);
-      left -= bytes.length;
-      if (left < 0) {
-        throw new OperatorError(
-          `${escapeUntrusted(folder)} holds more than ${MAX_TOTAL / MAX_FILE} MiB of manifests`,
-        );
-      }
-      manifests.push({ name, file, text: textOf(file, bytes) });
+      const shown = escapeUntrusted(file);
+      warnings.skipped(file, `${shown} is skipped: a manifest's file name is [a-z][a-z0-9-]*.md`);
+      continue;
     }
+    const text = await readText(file, owner, budget).catch(operatorErrorOf);
+    if (budget.left < 0) {
+      throw new OperatorError(
+        `${escapeUntrusted(folder)} holds more than ${MAX_TOTAL / MAX_FILE} MiB of manifests`,
+      );
+    }
+    manifests.push({ name, file, text });
   }
   return manifests;
 }
@@ -80,26 +82,37 @@ export async function exists(path: string): Promise<boolean> {
   return await infoOf(path, "repository") !== undefined;
 }
 
-/** Whether this is a folder that may be read; whatever else has the path is told to `warn`. */
-export async function isFolder(path: string, owner: Owner, warn: (text: string) => void): Promise<boolean> {
+/** Whether this is a folder that may be read; whatever else has the path is a warning. */
+export async function isFolder(path: string, owner: Owner, warnings: Warnings): Promise<boolean> {
   const info = await infoOf(path, owner);
   if (info === undefined) return false;
   if (info.isDirectory) return true;
   const what = info.isSymlink ? "a repository's links are not followed" : "it is not a folder";
-  warn(`${escapeUntrusted(path)} is ignored: ${what}`);
+  warnings.add(`${escapeUntrusted(path)} is ignored: ${what}`);
   return false;
 }
 
-async function isRegular(path: string, owner: Owner, warn: (text: string) => void): Promise<boolean> {
+/** Bytes that may still be read of a folder; below zero when it held more. */
+interface Budget {
+  left: number;
+}
+
+async function readText(path: string, owner: Owner, budget: Budget): Promise<string> {
   const info = await infoOf(path, owner);
-  if (info?.isFile) return true;
-  const what = info === undefined
-    ? "its link leads nowhere"
-    : info.isSymlink
-    ? "a repository's links are not followed"
-    : "it is not a file";
-  warn(`${escapeUntrusted(path)} is skipped: ${what}`);
-  return false;
+  if (!info?.isFile) {
+    const what = info === undefined
+      ? "its link leads nowhere"
+      : info.isSymlink
+      ? "a repository's links are not followed"
+      : "it is not a file";
+    throw new OperatorError(`${escapeUntrusted(path)} cannot be used: ${what}`);
+  }
+  const bytes = await readBounded(path, budget);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new OperatorError(`${escapeUntrusted(path)} is not UTF-8 text`);
+  }
 }
 
 async function infoOf(path: string, owner: Owner): Promise<Deno.FileInfo | undefined> {
@@ -127,16 +140,8 @@ async function entriesOf(folder: string): Promise<string[]> {
   return names.sort();
 }
 
-function textOf(path: string, bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    throw new OperatorError(`${escapeUntrusted(path)} is not UTF-8 text`);
-  }
-}
-
 /** The size that the file system tells is not believed: the file may grow while it is read. */
-async function readBounded(path: string): Promise<Uint8Array> {
+async function readBounded(path: string, budget: Budget): Promise<Uint8Array> {
   const buffer = new Uint8Array(MAX_FILE + 1);
   let length = 0;
   try {
@@ -149,6 +154,7 @@ async function readBounded(path: string): Promise<Uint8Array> {
   } catch (error) {
     throw unreadable(path, error);
   }
+  budget.left -= length;
   if (length > MAX_FILE) {
     throw new OperatorError(`${escapeUntrusted(path)} is greater than ${MAX_FILE / 1024} KiB`);
   }

@@ -3,11 +3,11 @@
  * file costs an error and not the machine.
  */
 
-import { parse } from "@std/yaml";
 import { OperatorError } from "../errors.ts";
 import { escapeUntrusted } from "../escape.ts";
-import { quote, type Source } from "./issues.ts";
-import { keyOf, type KeyPath, locateKey } from "./locate.ts";
+import type { Source } from "./issues.ts";
+import { type KeyPath, locateKey } from "./locate.ts";
+import { parseYaml } from "./yaml.ts";
 
 /** Frontmatter of more characters than this is refused. */
 export const MAX_FRONTMATTER = 64 * 1024;
@@ -21,14 +21,10 @@ export interface MarkdownSource extends Source {
   readonly body: string;
 }
 
-// std's YAML comes without types; this is the part of it that is used.
-const parseYaml: (text: string, options: { schema: "core" }) => unknown = parse;
-
 const FENCE = /^---[ \t]*$/;
 
 /**
- * Splits a Markdown file into frontmatter and body and parses the frontmatter as YAML 1.2 (core schema: no dates, no
- * merge keys; duplicate keys are errors).
+ * Splits a Markdown file into frontmatter and body and parses the frontmatter.
  *
  * @throws {OperatorError} no frontmatter, YAML that does not parse (with its line), or YAML that grows too great
  */
@@ -53,7 +49,8 @@ export function parseMarkdown(file: string, text: string): MarkdownSource {
   // The parser takes a tab for less indentation than it looks like, so that keys would land in another mapping.
   const tab = lines.findIndex((line, index) => index > 0 && index < end && /^ *\t\s*[^\s#]/.test(line));
   if (tab > 0) throw new OperatorError(`${shown}:${tab + 1}: is indented with a tab`, { mend: "use spaces" });
-  const data = parseData(shown, yaml);
+  // A block with nothing but comments declares nothing.
+  const data = parseYaml(yaml, shown, 2) ?? {};
   const problem = boundsProblem(data);
   if (problem !== undefined) throw new OperatorError(`${shown}: the frontmatter ${problem}`);
   const lineOf = (path: KeyPath): number | undefined => {
@@ -79,30 +76,4 @@ export function boundsProblem(data: unknown): string | undefined {
     return undefined;
   };
   return visit(data, 0);
-}
-
-function parseData(shown: string, yaml: string): unknown {
-  try {
-    // A block with nothing but comments declares nothing.
-    return parseYaml(yaml, { schema: "core" }) ?? {};
-  } catch (error) {
-    // The parser recurses: nesting without end overflows the stack.
-    if (error instanceof RangeError) throw new OperatorError(`${shown}: the frontmatter is nested too deep`);
-    if (!(error instanceof SyntaxError)) throw error;
-    const line = "line" in error && typeof error.line === "number" ? `:${error.line + 1}` : "";
-    const text = line === "" ? "" : yaml.split("\n")[Number(line.slice(1)) - 2] ?? "";
-    throw new OperatorError(`${shown}${line}: ${yamlProblem(error.message, text)}`);
-  }
-}
-
-/** The parser's message without its excerpt of the text, which may hold a literal that is nobody's business. */
-function yamlProblem(message: string, line: string): string {
-  if (message.includes("duplicated key")) {
-    const key = keyOf(line);
-    return key === undefined
-      ? "a key stands twice in one mapping"
-      : `${quote(key)} stands twice in one mapping`;
-  }
-  const first = message.split("\n")[0]!.replace(/ at line \d+.*$/, "").replace(/:$/, "");
-  return `is not valid YAML: ${escapeUntrusted(first)}`;
 }

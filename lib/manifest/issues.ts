@@ -43,6 +43,8 @@ export interface Schema<T> {
 }
 
 const MAX_SHOWN = 80;
+// A repository may bring a thousand names.
+const MAX_NAMES = 20;
 
 /** Text of a key path: `egress.routes[0].host`. */
 export function showPath(path: KeyPath): string {
@@ -54,10 +56,10 @@ export function showPath(path: KeyPath): string {
   return text;
 }
 
-/** A word of a manifest, safe to show. */
+/** A word of a manifest in quotes, safe to show. */
 export function quote(text: string): string {
   const short = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
-  return JSON.stringify(escapeUntrusted(short));
+  return `"${escapeUntrusted(short.replace(/["\\]/g, "\\$&"))}"`;
 }
 
 /** An error at a key of a manifest. */
@@ -74,8 +76,16 @@ export function errorAt(source: Source, path: KeyPath, problem: string, mend?: s
 /** "did you mean" and the list of names, for a reference to something that is not there. */
 export function namesHint(kind: string, wrong: string, names: readonly string[]): string {
   const near = suggest(wrong, names);
-  const list = names.length === 0 ? `no ${kind}s are defined` : `${kind}s: ${[...names].sort().join(", ")}`;
+  const shown = [...names].sort().slice(0, MAX_NAMES).join(", ");
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
+  const list = names.length === 0 ? `no ${kind}s are defined` : `${kind}s: ${shown}${more}`;
   return near === undefined ? list : `did you mean ${near}? ${list}`;
+}
+
+/** What was caught, when it is the operator's error. @throws all else, as it is */
+export function operatorErrorOf(caught: unknown): OperatorError {
+  if (caught instanceof OperatorError) return caught;
+  throw caught;
 }
 
 /**

@@ -1,31 +1,22 @@
 /** Bottles and agents: read from Markdown files or one object, checked by one schema, resolved by one function. */
 
-import { join } from "@std/path";
 import { OperatorError } from "../errors.ts";
-import { escapeUntrusted } from "../escape.ts";
 import { buildAgent, buildBottle, overlay } from "./build.ts";
-import type { AgentDeclaration } from "./declaration.ts";
 import { type DeclaredBottle, resolveExtends } from "./extends.ts";
-import { exists, isFolder, readManifests } from "./files.ts";
-import { boundsProblem, parseMarkdown } from "./frontmatter.ts";
+import { boundsProblem } from "./frontmatter.ts";
 import { check, errorAt, namesHint, quote, type Source } from "./issues.ts";
-import type { AgentManifest, BottleManifest, ResolvedAgent } from "./model.ts";
 import {
-  agentObjectSchema,
-  agentSchema,
-  BOTTLE_KEYS,
-  bottleSchema,
-  MANIFEST_NAME,
-  manifestSchema,
-} from "./schema.ts";
+  type Declarations,
+  type DeclaredAgent,
+  FOLDER,
+  loadDeclarations,
+  type ManifestPlaces,
+} from "./load.ts";
+import type { BottleManifest, ResolvedAgent } from "./model.ts";
+import { AGENT_HINTS, agentObjectSchema, bottleSchema, MANIFEST_NAME, manifestSchema } from "./schema.ts";
+import { Warnings } from "./warnings.ts";
 
-/** Where manifests are looked for. */
-export interface ManifestPlaces {
-  /** Operator's home folder, absolute. */
-  readonly home: string;
-  /** Folder that the command runs in, absolute. */
-  readonly cwd: string;
-}
+export type { ManifestPlaces } from "./load.ts";
 
 /** What {@linkcode Manifest.fromObject} needs besides the object. */
 export interface FromObjectOptions {
@@ -33,81 +24,40 @@ export interface FromObjectOptions {
   readonly home?: string;
 }
 
-/** An agent's checked declaration and where it stands. */
-interface DeclaredAgent {
-  readonly source: Source;
-  readonly declaration: AgentDeclaration;
-  readonly prompt: string;
-}
+/** Told of a manifest that turns out to be wrong once the others are known. */
+type Report = (file: string, error: OperatorError) => void;
 
-const FOLDER = ".bot-bottle";
-const OLD_FILE = "bot-bottle.json";
 const OBJECT_FILE = "<object>";
-
-// What an agent's author is most likely after with a key of a bottle.
-const BOTTLE_ONLY = new Map(
-  BOTTLE_KEYS.map((
-    key,
-  ) => [key, "it is a key of bottles; an agent cannot change its bottle"]),
-);
 
 /** All bottles and agents that the operator has, checked and with `extends` resolved. */
 export class Manifest {
-  readonly #bottles: ReadonlyMap<string, BottleManifest>;
-  readonly #agents: ReadonlyMap<string, AgentManifest>;
-  /** What the operator should know: files skipped, folders ignored, agents that a repository moves. */
-  readonly warnings: readonly string[];
+  readonly #bottles: ReadonlyMap<string, BottleManifest | OperatorError>;
+  readonly #agents: ReadonlyMap<string, ResolvedAgent | OperatorError>;
+  readonly #unread: OperatorError | undefined;
+  readonly #warnings: Warnings;
 
-  private constructor(
-    bottles: ReadonlyMap<string, DeclaredBottle>,
-    agents: ReadonlyMap<string, DeclaredAgent>,
-    home: string,
-    warnings: readonly string[],
-  ) {
-    const bottleNames = [...bottles.keys()];
-    this.#bottles = new Map(
-      [...resolveExtends(bottles)].map(([name, declaration]) => {
-        const { file } = bottles.get(name)!.source;
-        return [name, buildBottle({ name, file, home }, declaration)];
-      }),
-    );
-    this.#agents = new Map(
-      [...agents].map(([name, { source, declaration, prompt }]) => {
-        const { bottle } = declaration;
-        if (!bottles.has(bottle)) {
-          const mend = namesHint("bottle", bottle, bottleNames);
-          throw errorAt(source, ["bottle"], `bottle ${quote(bottle)} is not defined`, mend);
-        }
-        return [name, buildAgent({ name, file: source.file, home }, declaration, prompt)];
-      }),
-    );
-    this.warnings = warnings;
+  private constructor(declarations: Declarations, home: string, warnings: Warnings, report: Report) {
+    this.#bottles = bottlesOf(declarations, home, report);
+    this.#agents = agentsOf(declarations, this.#bottles, home, report);
+    this.#unread = declarations.unread;
+    this.#warnings = warnings;
   }
 
   /**
    * Reads `~/.bot-bottle/{bottles,agents}/*.md`, then `$CWD/.bot-bottle/agents/*.md`, which override by name. A
-   * bottle comes from the home only.
+   * bottle comes from the home only. A file that cannot be used is a warning until {@linkcode resolve} needs it.
    *
-   * @throws {OperatorError} for the first thing that is wrong, with file, line and key path
+   * @throws {OperatorError} a folder of the home that cannot be read, or a layout that is no longer read
    */
-  static async load({ home, cwd }: ManifestPlaces): Promise<Manifest> {
-    const warnings: string[] = [];
-    const warn = (text: string) => void warnings.push(text);
-    const sameFolder = await isSameFolder(home, cwd);
-    await refuseOldFile(home, ["bottles", "agents"]);
-    if (!sameFolder) await refuseOldFile(cwd, ["agents"]);
-
-    const bottles = new Map<string, DeclaredBottle>();
-    for (const { name, file, text } of await readManifests(join(home, FOLDER), "bottles", "operator", warn)) {
-      const source = parseMarkdown(file, text);
-      bottles.set(name, { source, declaration: check(bottleSchema, source) });
-    }
-    const agents = new Map<string, DeclaredAgent>();
-    for (const { name, file, text } of await readManifests(join(home, FOLDER), "agents", "operator", warn)) {
-      agents.set(name, declareAgent(file, text));
-    }
-    if (!sameFolder) await addRepositoryAgents(cwd, agents, warn);
-    return new Manifest(bottles, agents, home, warnings);
+  static async load(places: ManifestPlaces): Promise<Manifest> {
+    const warnings = new Warnings();
+    const declarations = await loadDeclarations(places, warnings);
+    return new Manifest(
+      declarations,
+      places.home,
+      warnings,
+      (file, error) => warnings.broken(file, error),
+    );
   }
 
   /**
@@ -128,86 +78,105 @@ export class Manifest {
     const agents = new Map<string, DeclaredAgent>();
     for (const [name, data] of Object.entries(object.agents ?? {})) {
       const entry = objectEntry("agents", name, data);
-      const declaration = check(agentObjectSchema, entry, BOTTLE_ONLY);
+      const declaration = check(agentObjectSchema, entry, AGENT_HINTS);
       agents.set(name, { source: entry, declaration, prompt: declaration.prompt ?? "" });
     }
     if (home === undefined) refuseHomePaths(bottles);
-    return new Manifest(bottles, agents, home ?? "/", []);
+    return new Manifest({ bottles, agents }, home ?? "/", new Warnings(), (_file, error) => {
+      throw error;
+    });
   }
 
-  /** Names of all agents, sorted. */
+  /** Names of all agents that can be used, sorted. */
   agentNames(): string[] {
-    return [...this.#agents.keys()].sort();
+    return usable(this.#agents).sort();
   }
 
-  /** Names of all bottles, sorted. */
+  /** Names of all bottles that can be used, sorted. */
   bottleNames(): string[] {
-    return [...this.#bottles.keys()].sort();
+    return usable(this.#bottles).sort();
+  }
+
+  /**
+   * What the operator should know: files skipped or broken, folders ignored, agents that a repository moves.
+   *
+   * @param asked the agent that will be resolved: what {@linkcode resolve} throws for it is left out
+   */
+  warnings(asked?: string): string[] {
+    return this.#warnings.lines(asked === undefined ? undefined : this.#agents.get(asked) ?? this.#unread);
   }
 
   /**
    * An agent with its bottle.
    *
-   * @throws {OperatorError} no such agent; the message lists the names
+   * @throws {OperatorError} its file or its bottle's cannot be used, with file, line and key path; no such agent, with
+   * the names that there are
    */
   resolve(agentName: string): ResolvedAgent {
     const agent = this.#agents.get(agentName);
-    if (agent === undefined) {
-      const mend = this.#agents.size === 0
-        ? `no agents are defined; write one to ~/${FOLDER}/agents/NAME.md`
-        : namesHint("agent", agentName, this.agentNames());
-      throw new OperatorError(`no agent is named ${quote(agentName)}`, { mend });
+    if (agent instanceof OperatorError) throw agent;
+    if (agent !== undefined) return agent;
+    const names = [...this.#agents.keys()];
+    const hint = names.length === 0
+      ? `no agents are defined; write one to ~/${FOLDER}/agents/NAME.md`
+      : namesHint("agent", agentName, names);
+    throw new OperatorError(`no agent is named ${quote(agentName)}`, {
+      mend: this.#unread === undefined ? hint : `${this.#unread.line}; ${hint}`,
+    });
+  }
+}
+
+function bottlesOf(
+  { bottles }: Declarations,
+  home: string,
+  report: Report,
+): Map<string, BottleManifest | OperatorError> {
+  const built = new Map<string, BottleManifest | OperatorError>();
+  for (const [name, merged] of resolveExtends(bottles)) {
+    const own = bottles.get(name)!;
+    if (own instanceof OperatorError) {
+      built.set(name, own);
+      continue;
     }
-    return overlay(agent, this.#bottles.get(agent.bottle)!);
+    const { file } = own.source;
+    if (merged instanceof OperatorError) report(file, merged);
+    built.set(name, merged instanceof OperatorError ? merged : buildBottle({ name, file, home }, merged));
   }
+  return built;
 }
 
-function declareAgent(file: string, text: string): DeclaredAgent {
-  const source = parseMarkdown(file, text);
-  return { source, declaration: check(agentSchema, source, BOTTLE_ONLY), prompt: source.body };
-}
-
-/** A repository may add agents and override them by name, and nothing else. */
-async function addRepositoryAgents(
-  cwd: string,
-  agents: Map<string, DeclaredAgent>,
-  warn: (text: string) => void,
-): Promise<void> {
-  const root = join(cwd, FOLDER);
-  // First: a link there is not followed, not even for a look at what it leads to.
-  if (!await isFolder(root, "repository", warn)) return;
-  if (await exists(join(root, "bottles"))) {
-    warn(`${escapeUntrusted(join(root, "bottles"))} is ignored: only ~/${FOLDER}/bottles may define bottles`);
-  }
-  for (const { name, file, text } of await readManifests(root, "agents", "repository", warn)) {
-    const agent = declareAgent(file, text);
-    const own = agents.get(name);
-    if (own !== undefined && own.declaration.bottle !== agent.declaration.bottle) {
-      const [from, to] = [own.declaration.bottle, agent.declaration.bottle].map(quote);
-      warn(`${escapeUntrusted(file)} moves agent ${name} from bottle ${from} to bottle ${to}`);
+function agentsOf(
+  { agents }: Declarations,
+  bottles: ReadonlyMap<string, BottleManifest | OperatorError>,
+  home: string,
+  report: Report,
+): Map<string, ResolvedAgent | OperatorError> {
+  const resolved = new Map<string, ResolvedAgent | OperatorError>();
+  for (const [name, agent] of agents) {
+    if (agent instanceof OperatorError) {
+      resolved.set(name, agent);
+      continue;
     }
-    agents.set(name, agent);
+    const { source, declaration, prompt, repository } = agent;
+    const bottle = bottles.get(declaration.bottle) ?? undefinedBottle(agent, [...bottles.keys()]);
+    if (bottle instanceof OperatorError) {
+      report(source.file, bottle);
+      resolved.set(name, bottle);
+    } else {
+      const context = { name, file: source.file, home };
+      resolved.set(name, overlay(buildAgent(context, declaration, prompt, repository), bottle));
+    }
   }
+  return resolved;
 }
 
-async function refuseOldFile(folder: string, kinds: readonly string[]): Promise<void> {
-  const old = join(folder, OLD_FILE);
-  const folders = kinds.map((kind) => join(folder, FOLDER, kind));
-  if (!await exists(old)) return;
-  for (const path of folders) if (await exists(path)) return;
-  throw new OperatorError(`${escapeUntrusted(old)} is no longer read`, {
-    mend: `write each entry to its own file: ${
-      kinds.map((kind) => escapeUntrusted(join(folder, FOLDER, kind, "NAME.md"))).join(", ")
-    }`,
-  });
+function undefinedBottle({ source, declaration: { bottle } }: DeclaredAgent, names: string[]): OperatorError {
+  const mend = namesHint("bottle", bottle, names);
+  return errorAt(source, ["bottle"], `bottle ${quote(bottle)} is not defined`, mend);
 }
 
-async function isSameFolder(one: string, other: string): Promise<boolean> {
-  try {
-    return await Deno.realPath(one) === await Deno.realPath(other);
-  } catch {
-    return one === other;
-  }
+function usable(all: ReadonlyMap<string, unknown>): string[] {
+  return [...all].filter(([, found]) => !(found instanceof OperatorError)).map(([name]) => name);
 }
 
 function objectSource(prefix: readonly string[], data: unknown): Source {

@@ -90,12 +90,20 @@ export interface BottleManifest {
   readonly supervise: boolean;
 }
 
+/** What an agent that a repository declares does to those of the home. */
+export interface RepositoryOrigin {
+  /** The home's file of that name, whose place it takes; absolute. */
+  readonly overrides?: string;
+}
+
 /** Who runs in a bottle. */
 export interface AgentManifest {
   /** Name of the file without `.md`. */
   readonly name: string;
   /** File that declared it, for messages; `<object>` when it came from `fromObject`. */
   readonly file: string;
+  /** Set when the folder that bottle runs in declares it, not the home. */
+  readonly repository?: RepositoryOrigin;
   /** Name of the bottle that it runs in. */
   readonly bottle: string;
   /** Names of skill folders, each once. */

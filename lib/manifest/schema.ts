@@ -5,6 +5,7 @@
  */
 
 import { z } from "zod";
+import { BUNDLE_HOST_NAMES } from "../bottle/guest.ts";
 import { prefixFault } from "../egress/path.ts";
 import { canonicalHost } from "../net/host_name.ts";
 import { parseCidr, parseIp } from "../net/ip.ts";
@@ -101,10 +102,16 @@ const pipelock = z.strictObject({
   ).optional().describe("Private addresses or CIDRs that pipelock may dial for this host"),
 });
 
+// Behind these the agent would find the bundle, or the page of egress itself, and not a host outside.
+const BUNDLE_NAMES: readonly string[] = [...BUNDLE_HOST_NAMES, "localhost", "_egress.local"];
+
 const route = z.strictObject({
   host: z.string().refine(
     (host) => canonicalHost(host) !== undefined,
     "must be one exact host name: no wildcard, scheme, port or path",
+  ).refine(
+    (host) => !BUNDLE_NAMES.includes(canonicalHost(host) ?? ""),
+    "is a name of the bundle itself; a route leads to a host outside",
   ).describe("Exact host; compared in canonical form"),
   path_allowlist: z.array(pathPrefix)
     .min(1, "is empty; leave it out to allow every path")
@@ -161,7 +168,7 @@ const env = z.record(z.string(), z.string()).superRefine((variables, context) =>
       refuse(name, "name may hold letters, digits and _ only and not begin with a digit");
     }
     if (isReservedEnvName(name)) {
-      refuse(name, "is set by bottle itself (proxy and CA variables) and cannot be changed");
+      refuse(name, "is set by bottle itself (proxy and CA variables, HOME, USER) and cannot be changed");
     }
     if (value.includes("\0")) refuse(name, "must not hold a NUL");
     if (/^\$\{.*\}$/s.test(value) && !ENV_NAME.test(value.slice(2, -1))) {
@@ -192,8 +199,13 @@ const bottle = z.strictObject({
 /** One bottle as its file declares it, before `extends` is resolved. */
 export const bottleSchema: Schema<BottleDeclaration> = bottle;
 
-/** Keys of the top level of a bottle. */
-export const BOTTLE_KEYS: readonly string[] = Object.keys(bottle.shape);
+/** What to say about keys of a bottle that stand on an agent. */
+export const AGENT_HINTS: ReadonlyMap<string, string> = new Map(
+  Object.keys(bottle.shape).map((key) => [
+    key,
+    "it is a key of bottles; an agent cannot change its bottle",
+  ]),
+);
 
 const agentKeys = {
   bottle: z.string().describe("Bottle that the agent runs in"),

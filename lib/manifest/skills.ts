@@ -28,9 +28,7 @@ export async function findSkills(names: readonly string[], home: string): Promis
     if (!await isFile(join(folder, "SKILL.md"))) {
       throw new OperatorError(
         `skill ${name} is missing: there is no ${escapeUntrusted(join(folder, "SKILL.md"))}`,
-        {
-          mend: namesHint("skill", name, await foldersOf(root)),
-        },
+        { mend: namesHint("skill", name, await skillsIn(root)) },
       );
     }
     skills.push({ name, hostDir: await Deno.realPath(folder) });
@@ -47,11 +45,15 @@ async function isFile(path: string): Promise<boolean> {
   }
 }
 
-/** Names for the hint; an unreadable folder has none. */
-async function foldersOf(root: string): Promise<string[]> {
+/** Names of skills for the hint; none of what cannot be read. */
+async function skillsIn(root: string): Promise<string[]> {
   const names: string[] = [];
   try {
-    for await (const entry of Deno.readDir(root)) if (SKILL_NAME.test(entry.name)) names.push(entry.name);
+    for await (const { name } of Deno.readDir(root)) {
+      if (SKILL_NAME.test(name) && await isFile(join(root, name, "SKILL.md")).catch(() => false)) {
+        names.push(name);
+      }
+    }
   } catch {
     return [];
   }

@@ -5,6 +5,7 @@
  */
 
 import { OperatorError } from "../errors.ts";
+import { escapeUntrusted } from "../escape.ts";
 import { FILE_MODE, FOLDER_MODE, homePaths, stateError, statePaths } from "./paths.ts";
 
 const ATTEMPTS = 60;
@@ -34,8 +35,8 @@ export async function acquireOwnerLock(
   options: AcquireOptions = {},
 ): Promise<OwnerLock> {
   const paths = statePaths(home, identity);
+  await makeParent(homePaths(home).state);
   try {
-    await Deno.mkdir(homePaths(home).state, { recursive: true, mode: FOLDER_MODE });
     await makeFolder(paths.dir, options.fresh ?? false);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const file = await tryLock(paths.lock);
@@ -45,7 +46,7 @@ export async function acquireOwnerLock(
       await makeFolder(paths.dir, false);
     }
   } catch (cause) {
-    if (cause instanceof Deno.errors.AlreadyExists) {
+    if (options.fresh && cause instanceof Deno.errors.AlreadyExists) {
       throw new OperatorError(`the identity ${identity} is already taken`, { mend: "start again", cause });
     }
     throw stateError("cannot lock the state folder", paths.dir, cause);
@@ -67,6 +68,18 @@ export async function isHeld(home: string, identity: string): Promise<boolean> {
   } catch (cause) {
     if (cause instanceof Deno.errors.NotFound) return false;
     throw stateError("cannot look at", lock, cause);
+  }
+}
+
+/** The folder of all state folders. */
+async function makeParent(dir: string): Promise<void> {
+  try {
+    await Deno.mkdir(dir, { recursive: true, mode: FOLDER_MODE });
+  } catch (cause) {
+    if (cause instanceof Deno.errors.AlreadyExists) {
+      throw new OperatorError(`${escapeUntrusted(dir)} is not a folder`, { mend: "move it away", cause });
+    }
+    throw stateError("cannot make the folder", dir, cause);
   }
 }
 

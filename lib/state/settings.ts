@@ -1,6 +1,6 @@
 /** The operator's settings: environment variables of the same name win over `~/.bot-bottle/config.yaml` (SPEC 10). */
 
-import { messageOf, OperatorError } from "../errors.ts";
+import { OperatorError } from "../errors.ts";
 import { escapeUntrusted } from "../escape.ts";
 import { canonicalHost } from "../net/host_name.ts";
 import { parseIp } from "../net/ip.ts";
@@ -37,10 +37,19 @@ export interface Settings {
   readonly containerHome: string;
   /** BOT_BOTTLE_GUEST_HOME @default "/home/node" */
   readonly guestHome: string;
+  /** Where each setting that the file sets stands, by name; absent when it sets none that is in force. */
+  readonly places?: Readonly<Record<string, string>>;
 }
 
 /** Default home folder in a guest. */
 const DEFAULT_HOME = "/home/node";
+
+/** Folders of a guest that its system needs as they are; of the trees nothing below is a home either. */
+const SYSTEM_TREES = ["/dev", "/etc", "/proc", "/sys"];
+const SYSTEM_FOLDERS = [
+  ...SYSTEM_TREES,
+  ...["/bin", "/boot", "/lib", "/lib64", "/root", "/run", "/sbin", "/tmp", "/usr", "/var"],
+];
 
 /** Every setting: its variable, which is also its key in the file. */
 const NAMES = [
@@ -56,7 +65,7 @@ const NAMES = [
   "BOT_BOTTLE_GUEST_HOME",
 ] as const;
 
-type Name = typeof NAMES[number];
+type SettingName = typeof NAMES[number];
 
 /** A setting as written, and where, for messages. */
 interface Written {
@@ -75,48 +84,68 @@ export async function loadSettings(
   home: string,
 ): Promise<Settings> {
   const file = await readConfig(homePaths(home).config);
-  const written = (name: Name): Written | undefined => {
+  const written = (name: SettingName): Written | undefined => {
     const value = env[name];
     if (value !== undefined && value !== "") return { value, where: name };
     return file[name];
   };
-  const text = (name: Name): string | undefined => checked(written(name), plainText)?.value;
+  const image = (name: SettingName): string | undefined => checked(written(name), imageReference)?.value;
   return definedOnly({
-    backend: text("BOT_BOTTLE_BACKEND"),
+    backend: checked(written("BOT_BOTTLE_BACKEND"), plainText)?.value,
     extraCa: checked(written("BOT_BOTTLE_EXTRA_CA"), (at) => hostPath(at, home))?.value,
     extraHosts: extraHosts(written("BOT_BOTTLE_EXTRA_HOSTS")),
-    image: text("BOT_BOTTLE_IMAGE"),
-    baseImage: text("BOT_BOTTLE_BASE_IMAGE"),
-    pipelockImage: text("BOT_BOTTLE_PIPELOCK_IMAGE"),
-    gitleaksImage: text("BOT_BOTTLE_GITLEAKS_IMAGE"),
-    denoImage: text("BOT_BOTTLE_DENO_IMAGE"),
+    image: image("BOT_BOTTLE_IMAGE"),
+    baseImage: image("BOT_BOTTLE_BASE_IMAGE"),
+    pipelockImage: image("BOT_BOTTLE_PIPELOCK_IMAGE"),
+    gitleaksImage: image("BOT_BOTTLE_GITLEAKS_IMAGE"),
+    denoImage: image("BOT_BOTTLE_DENO_IMAGE"),
     containerHome: checked(written("BOT_BOTTLE_CONTAINER_HOME"), guestPath)?.value ?? DEFAULT_HOME,
     guestHome: checked(written("BOT_BOTTLE_GUEST_HOME"), guestPath)?.value ?? DEFAULT_HOME,
+    places: placesOf(NAMES.map((name) => [name, written(name)])),
   });
 }
 
+/** How a message names a setting: the file and its key, or the variable. @param name the setting's variable */
+export function placeOf(settings: Settings, name: string): string {
+  return settings.places?.[name] ?? name;
+}
+
+function placesOf(
+  all: readonly (readonly [SettingName, Written | undefined])[],
+): Readonly<Record<string, string>> | undefined {
+  const inFile = all.flatMap(([name, written]) =>
+    written === undefined || written.where === name ? [] : [[name, written.where] as const]
+  );
+  return inFile.length === 0 ? undefined : Object.fromEntries(inFile);
+}
+
 /** Settings of the file, by name. An absent file sets nothing. */
-async function readConfig(path: string): Promise<Partial<Record<Name, Written>>> {
-  let text: string;
+async function readConfig(path: string): Promise<Partial<Record<SettingName, Written>>> {
+  let bytes: Uint8Array;
   try {
-    text = await Deno.readTextFile(path);
+    bytes = await Deno.readFile(path);
   } catch (cause) {
     if (cause instanceof Deno.errors.NotFound) return {};
     throw stateError("cannot read", path, cause);
   }
   const where = escapeUntrusted(path);
-  const yaml = await parseYaml(text, where);
+  // Loaded only when there is a file to read.
+  const { parseYaml } = await import("../manifest/yaml.ts");
+  const yaml = parseYaml(textOf(bytes, where), where, 1);
   if (yaml === null || yaml === undefined) return {};
   if (typeof yaml !== "object" || Array.isArray(yaml)) {
     throw new OperatorError(`${where}: the top level must be a map of settings`);
   }
-  const settings: Partial<Record<Name, Written>> = {};
+  const settings: Partial<Record<SettingName, Written>> = {};
   for (const [key, value] of Object.entries(yaml)) {
     const name = NAMES.find((known) => known === key);
     if (name === undefined) {
       throw new OperatorError(`${where}: ${escapeUntrusted(key)} is not a setting`, {
         mend: knownNames(key, NAMES),
       });
+    }
+    if (value === null) {
+      throw new OperatorError(`${where}: ${name} is empty`, { mend: "fill it in or leave it out" });
     }
     if (typeof value !== "string") {
       throw new OperatorError(`${where}: ${name} must be a string`, { mend: "put it in quotes" });
@@ -126,14 +155,11 @@ async function readConfig(path: string): Promise<Partial<Record<Name, Written>>>
   return settings;
 }
 
-/** Loaded only when there is a file to read. */
-async function parseYaml(text: string, where: string): Promise<unknown> {
-  const { parse }: { parse: (text: string) => unknown } = await import("@std/yaml");
+function textOf(bytes: Uint8Array, where: string): string {
   try {
-    return parse(text);
-  } catch (cause) {
-    const reason = messageOf(cause).split("\n")[0] ?? "";
-    throw new OperatorError(`${where} is not YAML: ${escapeUntrusted(reason)}`, { cause });
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new OperatorError(`${where} is not UTF-8 text`);
   }
 }
 
@@ -144,6 +170,18 @@ function checked(written: Written | undefined, check: (at: Written) => string): 
 function plainText(at: Written): string {
   if (/^[\x21-\x7e]+$/.test(at.value)) return at.value;
   throw bad(at, "it must be one word of plain characters");
+}
+
+// The parts of a reference as the engine's own grammar has them (distribution/reference).
+const REGISTRY = "(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\\[[0-9A-Fa-f:]+\\])(?::[0-9]+)?";
+const PART = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
+const IMAGE = new RegExp(
+  `^(?:${REGISTRY}/)?${PART}(?:/${PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[A-Za-z0-9]+:[0-9A-Fa-f]{32,})?$`,
+);
+
+function imageReference(at: Written): string {
+  if (IMAGE.test(at.value)) return at.value;
+  throw bad(at, "write an image as [registry/]name[:tag][@digest], the name in lower case");
 }
 
 /** An absolute path on the host; `~` is the operator's home. */
@@ -159,8 +197,11 @@ function guestPath(at: Written): string {
   const path = at.value.length > 1 ? at.value.replace(/\/$/, "") : at.value;
   const names = path.slice(1).split("/");
   const plain = names.every((name) => /^[A-Za-z0-9._-]+$/.test(name) && name !== "." && name !== "..");
-  if (path.startsWith("/") && plain) return path;
-  throw bad(at, "it must be an absolute path in the guest");
+  if (!path.startsWith("/") || !plain) throw bad(at, "it must be an absolute path in the guest");
+  if (SYSTEM_FOLDERS.includes(path) || SYSTEM_TREES.some((tree) => path.startsWith(`${tree}/`))) {
+    throw bad(at, `it is the guest's system's; name a folder of its own, like ${DEFAULT_HOME}`);
+  }
+  return path;
 }
 
 function extraHosts(written: Written | undefined): readonly ExtraHost[] {

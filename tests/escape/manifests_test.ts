@@ -37,8 +37,8 @@ Deno.test("a repository's bottle is ignored with a warning, also under the name 
     );
     const manifest = await Manifest.load({ home, cwd });
     assert(
-      manifest.warnings.some((warning) => warning.includes(`${cwd}/.bot-bottle/bottles`)),
-      `${manifest.warnings}`,
+      manifest.warnings().some((warning) => warning.includes(`${cwd}/.bot-bottle/bottles`)),
+      `${manifest.warnings()}`,
     );
     const { agent, bottle } = manifest.resolve("worker");
     assertEquals(agent.prompt, "The repository's.");
@@ -81,6 +81,32 @@ for (
     });
   });
 }
+
+Deno.test("a repository's broken agent neither starts the home's of that name nor stops the others", async () => {
+  for (const content of ["no manifest", "---\nbottle: none\n---\n", "---\nbottle: tight\nenv: {}\n---\n"]) {
+    await withFolders(async (home, cwd) => {
+      const file = `${cwd}/.bot-bottle/agents/worker.md`;
+      await Deno.writeTextFile(file, content);
+      await Deno.writeTextFile(`${home}/.bot-bottle/agents/helper.md`, "---\nbottle: tight\n---\n");
+      const manifest = await Manifest.load({ home, cwd });
+      assertThrows(() => manifest.resolve("worker"), OperatorError, file);
+      assertEquals(manifest.resolve("helper").bottle.name, "tight");
+    });
+  }
+});
+
+Deno.test("a repository of a thousand agents does not hide which of the home's it overrides", async () => {
+  await withFolders(async (home, cwd) => {
+    await Deno.writeTextFile(`${home}/.bot-bottle/agents/helper.md`, "---\nbottle: tight\n---\n");
+    await Deno.writeTextFile(`${cwd}/.bot-bottle/agents/worker.md`, "---\nbottle: tight\n---\n");
+    for (let index = 0; index < 1000; index++) {
+      Deno.writeTextFileSync(`${cwd}/.bot-bottle/agents/a${index}.md`, "");
+    }
+    const manifest = await Manifest.load({ home, cwd });
+    assertThrows(() => manifest.resolve("worker"), OperatorError, "more than 1000 entries");
+    assertEquals(manifest.resolve("helper").agent.file, `${home}/.bot-bottle/agents/helper.md`);
+  });
+});
 
 Deno.test("the home folder as working folder gives no second chance", async () => {
   await withFolders(async (home) => {

@@ -14,7 +14,7 @@ import {
   startContainer,
   waitContainer,
 } from "../../backends/docker/engine/containers.ts";
-import { inspectNetwork } from "../../backends/docker/engine/networks.ts";
+import { gatewaysOf, inspectNetwork } from "../../backends/docker/engine/networks.ts";
 import { type BottleImages, ensureImages } from "../../backends/docker/images.ts";
 import { homeDigest, resourceLabels, resourceName } from "../../backends/docker/names.ts";
 import { Teardown } from "../../backends/docker/teardown.ts";
@@ -22,7 +22,7 @@ import { provision } from "../../backends/provision.ts";
 import type { Bottle } from "../../lib/bottle/contracts.ts";
 import type { BottlePlan } from "../../lib/bottle/plan.ts";
 import { acquireOwnerLock } from "../../lib/state/lock.ts";
-import { homePaths, makeStateFolders, removeStateFolder, statePaths } from "../../lib/state/paths.ts";
+import { makeStateFolders, removeStateFolder, statePaths } from "../../lib/state/paths.ts";
 import { planBottle, QUIET } from "./bottle.ts";
 import type { Lab } from "./lab.ts";
 
@@ -81,7 +81,7 @@ export async function startParts(lab: Lab, agentName: string): Promise<Parts> {
   await bundle.handTokens();
   await bundle.ready(signal);
   const info = await inspectNetwork(lab.engine, networks.internal);
-  const gateway = info?.IPAM.Config?.[0]?.Gateway?.split("/")[0] ?? "";
+  const gateway = gatewaysOf(info!)[0]!;
   const all = undo.move();
   return {
     context,

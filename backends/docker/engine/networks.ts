@@ -2,6 +2,7 @@
 
 import { absentAsUndefined, type EndpointSettings, labelFilter, type Labels } from "./containers.ts";
 import type { Engine } from "./engine.ts";
+import { parseCidr } from "../../../lib/net/ip.ts";
 import { isRefusal } from "./errors.ts";
 
 /** A bridge network to be made. */
@@ -34,6 +35,18 @@ export interface NetworkInfo {
   readonly Labels: Labels | null;
   /** Running containers on it, by id; absent in lists. */
   readonly Containers?: Readonly<Record<string, { readonly Name: string; readonly IPv4Address: string }>>;
+}
+
+/**
+ * Addresses at which the host may answer on a network's bridge: as configured; where the engine names none (it
+ * isolates the bridge), the first of each subnet, which it would have taken.
+ */
+export function gatewaysOf(network: Pick<NetworkInfo, "IPAM">): readonly string[] {
+  return (network.IPAM.Config ?? []).flatMap(({ Gateway, Subnet }) => {
+    if (Gateway) return Gateway.split("/")[0]!;
+    const range = parseCidr(Subnet)?.network;
+    return range?.version === 4 ? range.bytes.with(3, range.bytes[3]! + 1).join(".") : [];
+  });
 }
 
 /**

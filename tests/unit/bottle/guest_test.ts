@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { guestEnv, proxyEnv } from "../../../lib/bottle/guest.ts";
 import type { BottlePlan, PlannedEnv } from "../../../lib/bottle/plan.ts";
-import { CA_ENV_NAMES, PROXY_ENV_NAMES } from "../../../lib/manifest/reserved_env.ts";
+import { CA_ENV_NAMES, PROXY_ENV_NAMES, USER_ENV_NAMES } from "../../../lib/manifest/reserved_env.ts";
 import { Secret } from "../../../lib/secret.ts";
 
 /** A plan as far as the environment looks at it. */
@@ -24,8 +24,15 @@ Deno.test("the bottle's variables win over the manifest's, and those over the pr
   assertEquals(revealed(env), { A: "manifest", B: "provider", C: "own", HOME: "/home/node", USER: "node" });
 });
 
-Deno.test("root has its own home", () => {
-  assertEquals(revealed(guestEnv(plan({}, {}), {}, "root")), { HOME: "/root", USER: "root" });
+// A manifest's PATH once broke the commands that set the guest up.
+Deno.test("root has its own home, and nothing of the manifest's or the provider's", () => {
+  const values = { PATH: { kind: "value" as const, value: new Secret("/nowhere") } };
+  const env = guestEnv(plan(values, { B: "provider" }), { C: "own" }, "root");
+  assertEquals(revealed(env), { C: "own", HOME: "/root", USER: "root" });
+});
+
+Deno.test("a manifest may not set what would be lost", () => {
+  assertEquals(Object.keys(guestEnv(plan({}, {}), {}, "node")).sort(), [...USER_ENV_NAMES].sort());
 });
 
 Deno.test("an unanswered prompt is a bug of the caller", () => {

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { BottlePlan } from "../../../lib/bottle/plan.ts";
 import { renderPreflight } from "../../../lib/bottle/preflight.ts";
 import { effectiveRoutes } from "../../../lib/egress/routes.ts";
+import type { RepositoryOrigin, ResolvedAgent } from "../../../lib/manifest/model.ts";
 import { Secret } from "../../../lib/secret.ts";
 import { makePlan, makeResolved, PROVIDER, SETTINGS } from "./plans.ts";
 
@@ -14,6 +15,12 @@ const REPO = {
   path: "/me/tools.git",
   identity: "/h/.ssh/id",
 };
+
+function fromRepository(repository: RepositoryOrigin): ResolvedAgent {
+  const resolved = makeResolved();
+  const file = "/src/project/.bot-bottle/agents/dev.md";
+  return { ...resolved, agent: { ...resolved.agent, file, repository } };
+}
 
 const CASES: readonly { title: string; plan: Partial<BottlePlan>; lines: readonly string[] }[] = [
   {
@@ -103,6 +110,25 @@ const CASES: readonly { title: string; plan: Partial<BottlePlan>; lines: readonl
     ],
   },
   {
+    title: "an agent of the repository's",
+    plan: { resolved: fromRepository({}) },
+    lines: [
+      "agent         : dev (/src/project/.bot-bottle/agents/dev.md)",
+      "provider      : claude",
+      "bottle        : box",
+    ],
+  },
+  {
+    title: "an agent of the repository's in the place of the home's",
+    plan: { resolved: fromRepository({ overrides: "/h/.bot-bottle/agents/dev.md" }) },
+    lines: [
+      "agent         : dev (/src/project/.bot-bottle/agents/dev.md)",
+      "                overrides /h/.bot-bottle/agents/dev.md",
+      "provider      : claude",
+      "bottle        : box",
+    ],
+  },
+  {
     title: "the operator's own image",
     plan: { settings: { ...SETTINGS, image: "mine:1" } },
     lines: ["agent         : dev", "provider      : claude (image mine:1)", "bottle        : box"],
@@ -121,7 +147,7 @@ Deno.test("preflight: nothing untrusted reaches the terminal as it is", () => {
   const resolved = makeResolved();
   const text = renderPreflight(makePlan({
     resolved: {
-      agent: { ...resolved.agent, name: HOSTILE },
+      agent: { ...resolved.agent, name: HOSTILE, file: HOSTILE, repository: { overrides: HOSTILE } },
       bottle: { ...resolved.bottle, gitRepos: [{ ...REPO, name: HOSTILE, host: HOSTILE }] },
       gitIdentity: { name: { value: HOSTILE, from: "agent" } },
     },

@@ -231,6 +231,22 @@ for (const { title, asked, says, extraCa } of REFUSED) {
     }));
 }
 
+Deno.test("a folder in the CA file's place is named with the setting, where it stands", () =>
+  withHome(async (home) => {
+    const where = "/h/config.yaml: BOT_BOTTLE_EXTRA_CA";
+    for (const places of [undefined, { BOT_BOTTLE_EXTRA_CA: where }]) {
+      const settings = { ...SETTINGS, extraCa: home, ...(places && { places }) };
+      const error = await assertRejects(
+        () => prepare(home, { spec: { settings } }),
+        OperatorError,
+      ) as OperatorError;
+      assertEquals(
+        error.line,
+        `${places ? where : "BOT_BOTTLE_EXTRA_CA"}: ${home} is a folder; name a file of PEM certificates`,
+      );
+    }
+  }));
+
 Deno.test("a CA file with certificates is taken", () =>
   withHome(async (home) => {
     await Deno.writeTextFile(`${home}/ca.pem`, CERTIFICATE);

@@ -84,6 +84,11 @@ Deno.test("readHostToken refuses what cannot stand in a header, without showing 
       "host variable T holds a space, a line break or another character no token has",
     );
   }
+  assertEquals(readHostToken("T", { T: "x".repeat(16384) }).reveal().length, 16384);
+  assertEquals(
+    await lineOf(() => readHostToken("T", { T: "x".repeat(16385) })),
+    "host variable T is longer than 16384 characters",
+  );
   assertEquals(await lineOf(() => readHostToken("T", {})), "host variable T is unset or empty; set it");
   assertEquals(
     await lineOf(() => readHostToken("T", { T: "" })),

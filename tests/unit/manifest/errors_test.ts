@@ -1,7 +1,11 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { parse } from "@std/yaml";
 import { Manifest } from "../../../lib/manifest/manifest.ts";
+import { LOCAL_HOST } from "../../../sidecars/egress/local.ts";
 import { AGENT, BOTTLE, lineOf, makePlaces, markdown } from "./support.ts";
+
+// So that the bottle is asked for.
+const RUNS_DEV = markdown("bottle: dev");
 
 const parseYaml: (text: string) => unknown = parse;
 
@@ -70,10 +74,12 @@ const BOTTLE_ERRORS: readonly Case[] = [
     "env proxy",
     "env:\n  HTTPS_PROXY: x",
     3,
-    "env.HTTPS_PROXY: is set by bottle itself (proxy and CA variables)",
+    "env.HTTPS_PROXY: is set by bottle itself (proxy and CA variables, HOME, USER) and cannot be changed",
   ],
   ["env proxy, lower case", "env:\n  no_proxy: x", 3, "env.no_proxy: is set by bottle itself"],
   ["env CA", "env:\n  NODE_EXTRA_CA_CERTS: x", 3, "env.NODE_EXTRA_CA_CERTS: is set by bottle itself"],
+  ["env home", "env:\n  HOME: /x", 3, "env.HOME: is set by bottle itself"],
+  ["env user", "env:\n  USER: me", 3, "env.USER: is set by bottle itself"],
   ["env CA of openssl", "env:\n  SSL_CERT_FILE: x", 3, "env.SSL_CERT_FILE: is set by bottle itself"],
   ["env CA of python", "env:\n  REQUESTS_CA_BUNDLE: x", 3, "env.REQUESTS_CA_BUNDLE: is set by bottle itself"],
 
@@ -193,6 +199,12 @@ const BOTTLE_ERRORS: readonly Case[] = [
     4,
     "egress.routes[0].host: must be one exact host name",
   ],
+  ...[LOCAL_HOST, "_EGRESS.local.", "egress", "localhost", "git-gate", "Supervise"].map((host): Case => [
+    `route to ${host}`,
+    `egress:\n  routes:\n    - host: ${host}`,
+    4,
+    "egress.routes[0].host: is a name of the bundle itself; a route leads to a host outside",
+  ]),
   ["route in octal", "egress:\n  routes:\n    - host: 0177.0.0.1", 4, "must be one exact host name"],
   [
     "same host in another spelling",
@@ -395,7 +407,7 @@ const AGENT_ERRORS: readonly Case[] = [
     "bottle of an odd name",
     'bottle: "\\e[31m"',
     2,
-    'bottle: bottle "\\\\u{1b}[31m" is not defined; bottles: dev',
+    'bottle: bottle "\\u{1b}[31m" is not defined; bottles: dev',
   ],
   ["skills type", "bottle: dev\nskills: a", 3, "skills: must be a list (found a string)"],
   ["skill type", "bottle: dev\nskills: [1]", 3, "skills[0]: must be a string (found a number)"],
@@ -447,9 +459,9 @@ const AGENT_ERRORS: readonly Case[] = [
 Deno.test("each error of a bottle, from a file and from an object", async (t) => {
   for (const [name, yaml, line, message] of BOTTLE_ERRORS) {
     await t.step(name, async () => {
-      await using places = await makePlaces({ [BOTTLE]: markdown(yaml) });
+      await using places = await makePlaces({ [BOTTLE]: markdown(yaml), [AGENT]: RUNS_DEV });
       const place = `${places.root}/${BOTTLE}${line === undefined ? "" : `:${line}`}: `;
-      const shown = await lineOf(() => places.load());
+      const shown = await lineOf(() => places.resolve());
       assertEquals(shown.slice(0, place.length), place);
       assertStringIncludes(shown, message);
       const same = await lineOf(() => Manifest.fromObject({ bottles: { dev: parseYaml(yaml) } }));
@@ -468,7 +480,7 @@ Deno.test("each error of an agent, from a file and from an object", async (t) =>
     await t.step(name, async () => {
       await using places = await makePlaces({ [BOTTLE]: markdown(""), [AGENT]: markdown(yaml) });
       const place = `${places.root}/${AGENT}${line === undefined ? "" : `:${line}`}: `;
-      const shown = await lineOf(() => places.load());
+      const shown = await lineOf(() => places.resolve());
       assertEquals(shown.slice(0, place.length), place);
       assertStringIncludes(shown, message);
       const object = { bottles: { dev: {} }, agents: { demo: parseYaml(yaml) } };
@@ -511,8 +523,8 @@ const FILE_ERRORS: readonly [name: string, content: string, message: string][] =
 Deno.test("each error of a file that cannot be parsed", async (t) => {
   for (const [name, content, message] of FILE_ERRORS) {
     await t.step(name, async () => {
-      await using places = await makePlaces({ [BOTTLE]: content });
-      const shown = await lineOf(() => places.load());
+      await using places = await makePlaces({ [BOTTLE]: content, [AGENT]: RUNS_DEV });
+      const shown = await lineOf(() => places.resolve());
       assertStringIncludes(shown, `${places.root}/${BOTTLE}`);
       assertStringIncludes(shown, message);
       assertEquals(shown.includes("\n"), false);
@@ -525,9 +537,12 @@ Deno.test("aliases that multiply are refused before anything walks them", async 
     { length: 9 },
     (_, i) => `a${i + 1}: &a${i + 1} [${Array(9).fill(`*a${i}`).join(", ")}]`,
   );
-  await using places = await makePlaces({ [BOTTLE]: markdown(["a0: &a0 [x]", ...levels].join("\n")) });
+  await using places = await makePlaces({
+    [BOTTLE]: markdown(["a0: &a0 [x]", ...levels].join("\n")),
+    [AGENT]: RUNS_DEV,
+  });
   const start = performance.now();
-  assertStringIncludes(await lineOf(() => places.load()), "the frontmatter holds more than 20000 values");
+  assertStringIncludes(await lineOf(() => places.resolve()), "the frontmatter holds more than 20000 values");
   assertEquals(performance.now() - start < 5000, true);
 });
 
@@ -544,8 +559,8 @@ Deno.test("a credential written where its variable's name belongs is not shown",
       `env:\n  A: ${token}\n  A: ${token}`,
     ]
   ) {
-    await using places = await makePlaces({ [BOTTLE]: markdown(yaml) });
-    const shown = await lineOf(() => places.load());
+    await using places = await makePlaces({ [BOTTLE]: markdown(yaml), [AGENT]: RUNS_DEV });
+    const shown = await lineOf(() => places.resolve());
     assertEquals(shown.includes(token), false, shown);
   }
 });
@@ -556,7 +571,7 @@ Deno.test("`prompt` in a Markdown agent points to the text below the frontmatter
     [AGENT]: markdown("bottle: dev\nprompt: hi"),
   });
   assertStringIncludes(
-    await lineOf(() => places.load()),
+    await lineOf(() => places.resolve()),
     "demo.md:3: prompt: unknown key; the text below the frontmatter is the prompt",
   );
 });

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { Manifest } from "../../../lib/manifest/manifest.ts";
 import type { BottleManifest } from "../../../lib/manifest/model.ts";
-import { lineOf, makePlaces, markdown } from "./support.ts";
+import { AGENT, lineOf, makePlaces, markdown } from "./support.ts";
 
 type Bottles = Readonly<Record<string, unknown>>;
 
@@ -177,12 +177,12 @@ Deno.test("errors of extends, in both loaders", async (t) => {
         entries.map(([at, parent]) => [at, parent === "" ? {} : { extends: parent }]),
       );
       assertStringIncludes(await lineOf(() => Manifest.fromObject({ bottles: object })), message);
-      await using places = await makePlaces();
+      await using places = await makePlaces({ [AGENT]: markdown("bottle: a") });
       for (const [at, parent] of entries) {
         const yaml = parent === "" ? "" : `extends: ${parent}`;
         await places.write(`home/.bot-bottle/bottles/${at}.md`, markdown(yaml));
       }
-      const shown = await lineOf(() => places.load());
+      const shown = await lineOf(() => places.resolve());
       assertStringIncludes(shown, message);
       assertStringIncludes(shown, ".md:2: extends: ");
     });

@@ -3,6 +3,7 @@
 import { dirname, join } from "@std/path";
 import { OperatorError } from "../../../lib/errors.ts";
 import { Manifest } from "../../../lib/manifest/manifest.ts";
+import type { ResolvedAgent } from "../../../lib/manifest/model.ts";
 
 /** A home and a working folder that are removed at the end of the block. */
 export interface Places {
@@ -11,6 +12,8 @@ export interface Places {
   readonly cwd: string;
   write(path: string, content: string | Uint8Array): Promise<void>;
   load(): Promise<Manifest>;
+  /** Loads and asks for the agent `demo`. */
+  resolve(): Promise<ResolvedAgent>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -28,12 +31,14 @@ export async function makePlaces(files: Readonly<Record<string, string>> = {}): 
     );
   };
   for (const [path, content] of Object.entries(files)) await write(path, content);
+  const load = () => Manifest.load({ home, cwd });
   return {
     root,
     home,
     cwd,
     write,
-    load: () => Manifest.load({ home, cwd }),
+    load,
+    resolve: async () => (await load()).resolve("demo"),
     [Symbol.asyncDispose]: () => Deno.remove(root, { recursive: true }),
   };
 }
