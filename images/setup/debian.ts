@@ -7,7 +7,7 @@ import type { Surroundings } from "./surroundings.ts";
 const OPTIONS = { env: { DEBIAN_FRONTEND: "noninteractive" } } as const;
 
 /** Whether packages can be installed here: a Debian-like system, and we are root. */
-export async function canInstall(at: Surroundings): Promise<boolean> {
+export async function canInstall(at: Pick<Surroundings, "path">): Promise<boolean> {
   return Deno.uid() === 0 && await which("apt-get", at.path) !== undefined;
 }
 
@@ -17,7 +17,7 @@ export async function canInstall(at: Surroundings): Promise<boolean> {
  * @throws {OperatorError} it is not, and cannot be installed
  */
 export async function ensureProgram(
-  at: Surroundings,
+  at: Pick<Surroundings, "path" | "report">,
   program: string,
   packages: readonly string[],
 ): Promise<void> {

@@ -17,6 +17,7 @@ export interface Suite {
 }
 
 const SETUP = ["task", "setup", "--stand-in-pipelock"] as const;
+const PROGRAMS = ["run", "-A", "tests/support/host_programs.ts"] as const;
 const IMAGES = ["run", "-A", "tests/support/build_images.ts"] as const;
 const COMPILE = ["task", "compile"] as const;
 
@@ -34,7 +35,12 @@ async function programs(): Promise<Record<string, string>> {
 /** Every suite. Tests themselves run with all permissions: they start programs, engines and servers. */
 export const SUITES: Readonly<Record<SuiteName, Suite>> = {
   unit: { before: [], args: ["-A", "--parallel"], paths: ["tests/unit"], env: nothing },
-  integration: { before: [SETUP, IMAGES], args: ["-A"], paths: ["tests/integration"], env: programs },
-  escape: { before: [SETUP, IMAGES], args: ["-A"], paths: ["tests/escape"], env: nothing },
-  e2e: { before: [SETUP, IMAGES, COMPILE], args: ["-A"], paths: ["tests/e2e"], env: nothing },
+  integration: {
+    before: [PROGRAMS, SETUP, IMAGES],
+    args: ["-A"],
+    paths: ["tests/integration"],
+    env: programs,
+  },
+  escape: { before: [PROGRAMS, SETUP, IMAGES], args: ["-A"], paths: ["tests/escape"], env: nothing },
+  e2e: { before: [PROGRAMS, SETUP, IMAGES, COMPILE], args: ["-A"], paths: ["tests/e2e"], env: nothing },
 };
