@@ -7,8 +7,9 @@ import { Manifest } from "../../lib/manifest/manifest.ts";
 import { acquireOwnerLock } from "../../lib/state/lock.ts";
 import { makeStateFolders, removeStateFolder, statePaths } from "../../lib/state/paths.ts";
 import { loadSettings } from "../../lib/state/settings.ts";
-import { gatewaysOf, inspectNetwork } from "../../backends/docker/engine/networks.ts";
+import { inspectNetwork } from "../../backends/docker/engine/networks.ts";
 import { resourceName } from "../../backends/docker/names.ts";
+import { gatewayOf } from "./gateway.ts";
 import type { Lab } from "./lab.ts";
 
 /** Says nothing. */
@@ -74,7 +75,7 @@ export async function launchBottle(
   const bottle = await backend.launch(plan, options.progress ?? QUIET, signal);
   undo.defer(() => bottle.close());
   const network = await inspectNetwork(lab.engine, resourceName(plan.identity, "internal"));
-  const gateway = gatewaysOf(network!)[0]!;
+  const gateway = gatewayOf(network!);
   const all = undo.move();
   return { bottle, plan, backend, gateway, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }

@@ -14,7 +14,7 @@ import {
   startContainer,
   waitContainer,
 } from "../../backends/docker/engine/containers.ts";
-import { gatewaysOf, inspectNetwork } from "../../backends/docker/engine/networks.ts";
+import { inspectNetwork } from "../../backends/docker/engine/networks.ts";
 import { type BottleImages, ensureImages } from "../../backends/docker/images.ts";
 import { homeDigest, resourceLabels, resourceName } from "../../backends/docker/names.ts";
 import { Teardown } from "../../backends/docker/teardown.ts";
@@ -24,6 +24,7 @@ import type { BottlePlan } from "../../lib/bottle/plan.ts";
 import { acquireOwnerLock } from "../../lib/state/lock.ts";
 import { makeStateFolders, removeStateFolder, statePaths } from "../../lib/state/paths.ts";
 import { planBottle, QUIET } from "./bottle.ts";
+import { gatewayOf } from "./gateway.ts";
 import type { Lab } from "./lab.ts";
 
 /** Networks, bundle and idle agent: as far as a launch is before it closes the network, with all daemons up. */
@@ -81,7 +82,7 @@ export async function startParts(lab: Lab, agentName: string): Promise<Parts> {
   await bundle.handTokens();
   await bundle.ready(signal);
   const info = await inspectNetwork(lab.engine, networks.internal);
-  const gateway = gatewaysOf(info!)[0]!;
+  const gateway = gatewayOf(info!);
   const all = undo.move();
   return {
     context,

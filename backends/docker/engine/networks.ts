@@ -2,7 +2,6 @@
 
 import { absentAsUndefined, type EndpointSettings, labelFilter, type Labels } from "./containers.ts";
 import type { Engine } from "./engine.ts";
-import { parseCidr } from "../../../lib/net/ip.ts";
 import { isRefusal } from "./errors.ts";
 
 /** A bridge network to be made. */
@@ -37,16 +36,10 @@ export interface NetworkInfo {
   readonly Containers?: Readonly<Record<string, { readonly Name: string; readonly IPv4Address: string }>>;
 }
 
-/**
- * Addresses at which the host may answer on a network's bridge: as configured; where the engine names none (it
- * isolates the bridge), the first of each subnet, which it would have taken.
- */
+/** Addresses at which the host may answer on a network's bridge; none where the engine isolates it (engine 28). */
 export function gatewaysOf(network: Pick<NetworkInfo, "IPAM">): readonly string[] {
-  return (network.IPAM.Config ?? []).flatMap(({ Gateway, Subnet }) => {
-    if (Gateway) return Gateway.split("/")[0]!;
-    const range = parseCidr(Subnet)?.network;
-    return range?.version === 4 ? range.bytes.with(3, range.bytes[3]! + 1).join(".") : [];
-  });
+  // Not the first of the subnet then: the engine gives that address to a container.
+  return (network.IPAM.Config ?? []).flatMap(({ Gateway }) => Gateway ? Gateway.split("/")[0]! : []);
 }
 
 /**
