@@ -13,9 +13,11 @@ const SHELLS: Readonly<Record<string, (table: readonly CommandEntry[]) => string
 };
 
 /** Words of an argument that the shell can list itself: one file or folder a name. */
-const ARGUMENT_FILES: Readonly<Record<string, { readonly dir: string; readonly suffix: string }>> = {
-  AGENT: { dir: ".bot-bottle/agents", suffix: ".md" },
-  IDENTITY: { dir: ".bot-bottle/state", suffix: "" },
+const ARGUMENT_FILES: Readonly<
+  Record<string, { readonly dirs: readonly string[]; readonly suffix: string }>
+> = {
+  AGENT: { dirs: ["$HOME/.bot-bottle/agents", ".bot-bottle/agents"], suffix: ".md" },
+  IDENTITY: { dirs: ["$HOME/.bot-bottle/state"], suffix: "" },
 };
 
 /** Prints the script of a shell. @throws {OperatorError} for a shell that is not known */
@@ -37,40 +39,57 @@ export async function completions(
 }
 
 function bashScript(table: readonly CommandEntry[]): string {
+  const commands = table.map((entry) => entry.name).join(" ");
   const cases = table.map((entry) => {
     const flags = entry.options.map((option) => option.flag).join(" ");
-    const files = ARGUMENT_FILES[entry.argument];
-    const names = files === undefined
-      ? (entry.argument === "SHELL" ? `; words="${Object.keys(SHELLS).join(" ")}"` : "")
-      : `; words="$(_bottle_names "$HOME/${files.dir}" "${files.suffix}")"`;
-    return `    ${entry.name}) flags="${flags}"${names} ;;`;
+    const valued = entry.options.filter((option) => option.takesValue).map((option) => option.flag).join(" ");
+    return `    ${entry.name}) flags="${flags}" valued="${valued}"${bashWords(entry)} ;;`;
   });
   return `# bash completion for bottle
 _bottle_names() {
-  local path
-  for path in "$1"/*"$2"; do
-    [ -e "$path" ] || continue
-    path="\${path##*/}"
-    printf '%s ' "\${path%"$2"}"
+  local suffix="$1" dir path
+  shift
+  for dir in "$@"; do
+    for path in "$dir"/*"$suffix"; do
+      [ -e "$path" ] || continue
+      path="\${path##*/}"
+      printf '%s ' "\${path%"$suffix"}"
+    done
   done
 }
 _bottle() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" flags="" words=""
+  local current="\${COMP_WORDS[COMP_CWORD]}" flags="--version" valued="" words="${commands} help" given=0 at
   COMPREPLY=()
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "${table.map((entry) => entry.name).join(" ")} help" -- "$current"))
-    return
+  if [ "$COMP_CWORD" -gt 1 ]; then
+    flags="" words=""
+    case "\${COMP_WORDS[1]}" in
+${cases.map((line) => `  ${line}`).join("\n")}
+      help) words="${commands}" ;;
+    esac
+    for ((at = 2; at < COMP_CWORD; at++)); do
+      case "\${COMP_WORDS[at]}" in
+        --) return ;; # what follows is the agent's
+        -*) case " $valued " in *" \${COMP_WORDS[at]} "*) at=$((at + 1)) ;; esac ;;
+        *) given=$((given + 1)) ;;
+      esac
+    done
+    if [ "$at" -gt "$COMP_CWORD" ]; then return; fi # an option's value
   fi
-  case "\${COMP_WORDS[1]}" in
-${cases.join("\n")}
-  esac
   case "$current" in
     -*) COMPREPLY=($(compgen -W "$flags --help" -- "$current")) ;;
-    *) if [ "$COMP_CWORD" -eq 2 ]; then COMPREPLY=($(compgen -W "$words" -- "$current")); fi ;;
+    *) if [ "$given" -eq 0 ]; then COMPREPLY=($(compgen -W "$words" -- "$current")); fi ;;
   esac
 }
 complete -F _bottle bottle
 `;
+}
+
+function bashWords({ argument }: CommandEntry): string {
+  const files = ARGUMENT_FILES[argument];
+  if (files !== undefined) {
+    return ` words="$(_bottle_names "${files.suffix}" ${files.dirs.map((dir) => `"${dir}"`).join(" ")})"`;
+  }
+  return argument === "SHELL" ? ` words="${Object.keys(SHELLS).join(" ")}"` : "";
 }
 
 function zshScript(table: readonly CommandEntry[]): string {
@@ -79,14 +98,16 @@ function zshScript(table: readonly CommandEntry[]): string {
     const flags = entry.options.map((option) =>
       single(`${option.flag}[${option.text}]${option.takesValue ? ":value:" : ""}`)
     );
-    return `    ${entry.name}) _arguments ${[...flags, ...zshArgument(entry)].join(" ")} ;;`;
+    return `    ${entry.name}) _arguments -S ${[...flags, ...zshArgument(entry)].join(" ")} ;;`;
   });
   return `#compdef bottle
 # zsh completion for bottle
 _bottle_names() {
+  local suffix=$1
+  shift
   local -a names
-  names=($1/*$2(N:t))
-  compadd -- \${names%$2}
+  names=(\${^@}/*$suffix(N:t))
+  compadd -- \${names%$suffix}
 }
 _bottle() {
   local -a commands
@@ -111,7 +132,8 @@ compdef _bottle bottle
 function zshArgument({ argument }: CommandEntry): readonly string[] {
   const files = ARGUMENT_FILES[argument];
   if (files !== undefined) {
-    return [`"1:${argument}:_bottle_names $HOME/${files.dir} ${files.suffix === "" ? "''" : files.suffix}"`];
+    // The blank before the function: it is called as it stands, when the words are asked for.
+    return [single(`1:${argument}: _bottle_names "${files.suffix}" ${files.dirs.join(" ")}`)];
   }
   return argument === "SHELL" ? [single(`1:shell:(${Object.keys(SHELLS).join(" ")})`)] : [];
 }
@@ -131,12 +153,10 @@ function fishScript(table: readonly CommandEntry[]): string {
     }
     const files = ARGUMENT_FILES[entry.argument];
     if (files !== undefined) {
-      const name = files.suffix === ""
-        ? "string replace -r '.*/' ''"
-        : "string replace -r '.*/(.*)\\.md$' '$1'";
-      lines.push(
-        `complete -c bottle ${when} -a "(printf '%s\\n' ~/${files.dir}/*${files.suffix} | ${name})"`,
-      );
+      const found = files.dirs.map((dir) => `${dir}/*${files.suffix}`).join(" ");
+      const name = `string replace -r '.*/(.*?)${files.suffix.replace(".", "\\.")}$' '$1' -- $found`;
+      // `set` takes a pattern that nothing matches for no words.
+      lines.push(`complete -c bottle ${when} -a ${single(`(set -l found ${found}; ${name})`)}`);
     } else if (entry.argument === "SHELL") {
       lines.push(`complete -c bottle ${when} -a '${Object.keys(SHELLS).join(" ")}'`);
     }

@@ -17,12 +17,21 @@ for (const shell of ["bash", "zsh", "fish"]) {
 
 const ASKED: readonly { words: string[]; replies: readonly string[] }[] = [
   { words: ["bottle", "in"], replies: ["info", "init"] },
-  { words: ["bottle", "start", ""], replies: ["dev", "review"] },
-  { words: ["bottle", "info", "r"], replies: ["review"] },
+  { words: ["bottle", "start", ""], replies: ["dev", "review", "repo-agent"] },
+  { words: ["bottle", "info", "r"], replies: ["review", "repo-agent"] },
   { words: ["bottle", "resume", ""], replies: ["dev-abc12"] },
   { words: ["bottle", "resume", "x", "--d"], replies: ["--dry-run"] },
   { words: ["bottle", "list", "--"], replies: ["--json", "--help"] },
   { words: ["bottle", "completions", "b"], replies: ["bash"] },
+  { words: ["bottle", "--"], replies: ["--version", "--help"] },
+  { words: ["bottle", "help", "cl"], replies: ["cleanup"] },
+  { words: ["bottle", "start", "--yes", "d"], replies: ["dev"] },
+  { words: ["bottle", "start", "--cwd", "--dry-run", "re"], replies: ["review", "repo-agent"] },
+  { words: ["bottle", "info", "--json", "d"], replies: ["dev"] },
+  { words: ["bottle", "start", "--backend", "d"], replies: [""] },
+  { words: ["bottle", "start", "--backend", "docker", "d"], replies: ["dev"] },
+  { words: ["bottle", "start", "dev", "d"], replies: [""] },
+  { words: ["bottle", "start", "dev", "--", "--"], replies: [""] },
 ];
 
 for (const { words, replies } of ASKED) {
@@ -33,6 +42,8 @@ for (const { words, replies } of ASKED) {
       for (const agent of ["dev", "review"]) {
         await Deno.writeTextFile(`${home}/.bot-bottle/agents/${agent}.md`, "");
       }
+      await Deno.mkdir(`${home}/my project/.bot-bottle/agents`, { recursive: true });
+      await Deno.writeTextFile(`${home}/my project/.bot-bottle/agents/repo-agent.md`, "");
       const { run, stdout } = makeHost();
       await run("completions", "bash");
       const script = `${stdout()}
@@ -40,6 +51,7 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _bottle; printf '%s\\n' "\${COMPREPLY
       const { code, stdout: out, stderr } = await new Deno.Command("bash", {
         args: ["--norc", "-c", script, "bash", ...words],
         env: { HOME: home },
+        cwd: `${home}/my project`,
       }).output();
       assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
       assertEquals(new TextDecoder().decode(out).trim().split("\n"), replies);
