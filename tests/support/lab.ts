@@ -22,7 +22,6 @@ import { ensureBundleImage } from "../../backends/docker/images.ts";
 import { homeDigest } from "../../backends/docker/names.ts";
 import { PARTS, STAND_IN_PIPELOCK } from "../../images/parts.ts";
 import type { Progress } from "../../lib/bottle/contracts.ts";
-import { homePaths } from "../../lib/state/paths.ts";
 import { loadSettings } from "../../lib/state/settings.ts";
 import { type CaFiles, mintCa } from "../../lib/tls/ca.ts";
 import { MODEL_HOSTS } from "../standin/model_api.ts";
@@ -98,7 +97,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     facts: await engineFacts(engine),
     hostHome: home,
     hostEnv,
-    home: await homeDigest(homePaths(home).state),
+    home: await homeDigest(home),
   };
   const settings = await loadSettings(env, home);
   const image = await ensureBundleImage(

