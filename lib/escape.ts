@@ -5,7 +5,7 @@ const UNSAFE =
   // deno-lint-ignore no-control-regex
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\u{e0000}-\u{e007f}]/gu;
 
-/** A value as JSON text for a terminal or a script: indented, and with what a terminal would act on as `\\uXXXX`. */
+/** A value as JSON text for a terminal or a script: indented, and with what a terminal would act on as `\uXXXX`. */
 export function escapedJson(value: unknown): string {
   return JSON.stringify(value, null, 2).replace(
     UNSAFE,
