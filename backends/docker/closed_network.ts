@@ -1,4 +1,7 @@
-/** Closes a bottle's networks and proves the agent's closed, with the engine; what is done and tried stands in the two neighbours. */
+/**
+ * Closes a bottle's networks and proves the agent's closed, with the engine; what is done and tried stands in the two
+ * neighbours.
+ */
 
 import type { BottlePlan } from "../../lib/bottle/plan.ts";
 import { DAEMONS } from "../../lib/bundle/daemons.ts";

@@ -88,11 +88,11 @@ export function bundleContainer(
   };
 }
 
-/** The short-lived container that closes the agent's network namespace. */
+/** The short-lived container that closes the network namespace of another. */
 export function closerContainer(
   image: string,
   labels: Readonly<Record<string, string>>,
-  agentContainerId: string,
+  containerId: string,
   script: string,
 ): ContainerCreate {
   return {
@@ -106,7 +106,7 @@ export function closerContainer(
       ...HARDENING,
       CapAdd: ["NET_ADMIN"],
       Runtime: FILTERED,
-      NetworkMode: `container:${agentContainerId}`,
+      NetworkMode: `container:${containerId}`,
       ReadonlyRootfs: true,
       PidsLimit: 32,
     },

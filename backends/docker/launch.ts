@@ -16,8 +16,9 @@ import { Teardown, together } from "./teardown.ts";
 /**
  * Launches a bottle (SPEC 10, docker).
  *
- * The order is the security: no token is in the bundle before its network is closed to all but the agent; the agent container idles on its holder until its network is closed and proven
- * closed; only then is anything of the operator's copied in, and the agent program is started last, by `attach`.
+ * The order is the security: no token is in the bundle before its network is closed to all but the agent; the agent
+ * container idles on its holder until its network is closed and proven closed; only then is anything of the operator's
+ * copied in, and the agent program is started last, by `attach`.
  *
  * @throws {OperatorError} the step that failed; the signal's reason when it was aborted
  */

@@ -12,6 +12,12 @@ const SHELLS: Readonly<Record<string, (table: readonly CommandEntry[]) => string
   fish: fishScript,
 };
 
+/**
+ * Names that a shell may be given, as a regular expression. A repository names its files as it likes, and bash's
+ * `compgen` expands the words that it is given, command substitutions too.
+ */
+const NAME = "[a-z][a-z0-9-]*";
+
 /** Words of an argument that the shell can list itself: one file or folder a name. */
 const ARGUMENT_FILES: Readonly<
   Record<string, { readonly dirs: readonly string[]; readonly suffix: string }>
@@ -47,13 +53,13 @@ function bashScript(table: readonly CommandEntry[]): string {
   });
   return `# bash completion for bottle
 _bottle_names() {
-  local suffix="$1" dir path
+  local suffix="$1" dir path name LC_ALL=C
   shift
   for dir in "$@"; do
     for path in "$dir"/*"$suffix"; do
-      [ -e "$path" ] || continue
-      path="\${path##*/}"
-      printf '%s ' "\${path%"$suffix"}"
+      name="\${path##*/}"
+      name="\${name%"$suffix"}"
+      if [[ "$name" =~ ^${NAME}$ ]]; then printf '%s ' "$name"; fi
     done
   done
 }
@@ -103,11 +109,14 @@ function zshScript(table: readonly CommandEntry[]): string {
   return `#compdef bottle
 # zsh completion for bottle
 _bottle_names() {
-  local suffix=$1
+  local suffix=$1 name LC_ALL=C
   shift
   local -a names
-  names=(\${^@}/*$suffix(N:t))
-  compadd -- \${names%$suffix}
+  for name in \${^@}/*$suffix(N:t); do
+    name=\${name%$suffix}
+    if [[ $name =~ '^${NAME}$' ]]; then names+=($name); fi
+  done
+  compadd -- $names
 }
 _bottle() {
   local -a commands
@@ -154,7 +163,7 @@ function fishScript(table: readonly CommandEntry[]): string {
     const files = ARGUMENT_FILES[entry.argument];
     if (files !== undefined) {
       const found = files.dirs.map((dir) => `${dir}/*${files.suffix}`).join(" ");
-      const name = `string replace -r '.*/(.*?)${files.suffix.replace(".", "\\.")}$' '$1' -- $found`;
+      const name = `string replace -rf '.*/(${NAME})${files.suffix.replace(".", "\\.")}$' '$1' -- $found`;
       // `set` takes a pattern that nothing matches for no words.
       lines.push(`complete -c bottle ${when} -a ${single(`(set -l found ${found}; ${name})`)}`);
     } else if (entry.argument === "SHELL") {

@@ -54,6 +54,22 @@ async function brokenAt(
   return error;
 }
 
+/** A launch whose name a stranger has taken: it leaves nothing of its own. Gives its error's message. */
+async function refusedByStranger(
+  lab: Lab,
+  planned: Awaited<ReturnType<typeof planBottle>>,
+): Promise<string> {
+  const before = await engineState(lab);
+  const said = recording();
+  const error = await assertRejects(
+    () => withLaunched(lab, { ...planned, progress: said }, () => Promise.resolve()),
+    OperatorError,
+  ) as OperatorError;
+  await assertNothingLeft(lab, before);
+  assertEquals(said.warnings, []);
+  return error.message;
+}
+
 Deno.test("a launch that fails leaves nothing", async (t) => {
   await using lab = await startLab();
   const { backend, plan } = await planBottle(lab, AGENT);
@@ -189,15 +205,7 @@ Deno.test("a launch that fails leaves nothing", async (t) => {
         Labels: { [TEST_LABEL]: "x" },
       });
       try {
-        const before = await engineState(lab);
-        const said = recording();
-        const error = await assertRejects(
-          () => withLaunched(lab, { backend, plan, progress: said }, () => Promise.resolve()),
-          OperatorError,
-        ) as OperatorError;
-        assertMatch(error.message, /name .*is already in use/);
-        await assertNothingLeft(lab, before);
-        assertEquals(said.warnings, []);
+        assertMatch(await refusedByStranger(lab, { plan, backend }), /name .*is already in use/);
         assertEquals((await inspectContainer(lab.engine, name))?.Id, id, "the stranger's container is gone");
       } finally {
         await removeContainer(lab.engine, id);
@@ -211,15 +219,7 @@ Deno.test("a launch that fails leaves nothing", async (t) => {
       const name = resourceName(plan.identity, role);
       const id = await createNetwork(lab.engine, { name, internal: true, labels: { [TEST_LABEL]: "x" } });
       try {
-        const before = await engineState(lab);
-        const said = recording();
-        const error = await assertRejects(
-          () => withLaunched(lab, { backend, plan, progress: said }, () => Promise.resolve()),
-          OperatorError,
-        ) as OperatorError;
-        assertMatch(error.message, /network .* already exists/);
-        await assertNothingLeft(lab, before);
-        assertEquals(said.warnings, []);
+        assertMatch(await refusedByStranger(lab, { plan, backend }), /network .* already exists/);
         assertEquals((await inspectNetwork(lab.engine, name))?.Id, id, "the stranger's network is gone");
       } finally {
         await removeNetwork(lab.engine, id);

@@ -44,6 +44,10 @@ for (const { words, replies } of ASKED) {
       }
       await Deno.mkdir(`${home}/my project/.bot-bottle/agents`, { recursive: true });
       await Deno.writeTextFile(`${home}/my project/.bot-bottle/agents/repo-agent.md`, "");
+      // compgen expands its words: a repository's file name must not get there as it is.
+      for (const hostile of ["$(touch pwned)", "`touch pwned`", "re view", "r*", "-rf"]) {
+        await Deno.writeTextFile(`${home}/my project/.bot-bottle/agents/${hostile}.md`, "");
+      }
       const { run, stdout } = makeHost();
       await run("completions", "bash");
       const script = `${stdout()}
@@ -55,5 +59,7 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _bottle; printf '%s\\n' "\${COMPREPLY
       }).output();
       assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
       assertEquals(new TextDecoder().decode(out).trim().split("\n"), replies);
+      const project = Array.from(Deno.readDirSync(`${home}/my project`), ({ name }) => name);
+      assertEquals(project, [".bot-bottle"]);
     }));
 }
