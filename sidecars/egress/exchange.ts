@@ -11,6 +11,7 @@ import {
   responseFraming,
   type ResponseHead,
 } from "./http/head.ts";
+import type { Mask } from "./http/mask.ts";
 import { toBytes, Truncated } from "./http/wire_reader.ts";
 import type { Limits } from "./limits.ts";
 import { relay } from "./tunnel.ts";
@@ -25,6 +26,8 @@ export interface Outgoing {
   readonly bytes: Uint8Array;
   readonly webSocket: boolean;
   readonly keepAlive: boolean;
+  /** Keeps the injected credential out of the response; undefined: none was injected. */
+  readonly mask: Mask | undefined;
 }
 
 /** How an exchange ended. */
@@ -157,7 +160,7 @@ class Exchange {
         if (!this.#outgoing.webSocket) throw new BadMessage("upstream switched protocols unasked");
         return head;
       }
-      this.#peer.out.push(headBytes(head, responseLines(head, undefined)));
+      this.#pushHead(head, undefined);
       await this.#peer.out.flush();
     }
   }
@@ -174,8 +177,8 @@ class Exchange {
     const keep = this.#outgoing.keepAlive && framing.kind !== "close" &&
       this.#requestDone;
     try {
-      this.#peer.out.push(headBytes(head, responseLines(head, keep ? undefined : "close")));
-      await pumpBody(reader, this.#peer.out, framing, this.#pump);
+      this.#pushHead(head, keep ? undefined : "close");
+      await pumpBody(reader, this.#peer.out, framing, { ...this.#pump, mask: this.#outgoing.mask });
     } catch (error) {
       stream.destroy();
       await sending;
@@ -188,12 +191,17 @@ class Exchange {
   }
 
   async #switchProtocols(head: ResponseHead): Promise<Outcome> {
-    this.#peer.out.push(headBytes(head, responseLines(head, "upgrade")));
+    this.#pushHead(head, "upgrade");
     await this.#peer.out.flush();
-    const onProgress = this.#pump.onProgress;
-    await relay(this.#peer, this.#upstream, onProgress);
+    await relay(this.#peer, this.#upstream, this.#pump, this.#outgoing.mask);
     this.#upstream.stream.destroy();
     return { status: 101, bytesUp: this.#bytesUp, reusable: false };
+  }
+
+  #pushHead(head: ResponseHead, connection: "close" | "upgrade" | undefined): void {
+    const status = `HTTP/1.1 ${head.status} ${head.reason}`;
+    const text = `${[status, ...responseLines(head, connection)].join("\r\n")}\r\n\r\n`;
+    this.#peer.out.push(toBytes(this.#outgoing.mask?.text(text) ?? text));
   }
 
   #causeOf(error: unknown): unknown {
@@ -215,9 +223,4 @@ function saysClose(head: ResponseHead): boolean {
   return head.fields.some(({ name, value }) =>
     name === "connection" && /(?:^|,)\s*close\s*(?:,|$)/i.test(value)
   );
-}
-
-function headBytes(head: ResponseHead, lines: readonly string[]): Uint8Array {
-  const status = `HTTP/1.1 ${head.status} ${head.reason}\r\n`;
-  return toBytes(`${status}${lines.map((line) => `${line}\r\n`).join("")}\r\n`);
 }

@@ -4,20 +4,31 @@ import { OperatorError } from "../../lib/errors.ts";
 import { parseRoutes, type RouteTable, tokenEnvsOf } from "../../lib/egress/wire.ts";
 import { MAX_SLOTS, slotName } from "../../lib/egress/slots.ts";
 import { Secret } from "../../lib/secret.ts";
+import { type Mask, maskFor } from "./http/mask.ts";
+
+/** A credential to inject. */
+export interface Credential {
+  /** What the host expects. */
+  readonly secret: Secret;
+  /** Keeps it out of what comes back; undefined: it is too short for that. */
+  readonly mask: Mask | undefined;
+}
 
 /** Token slots by name; what is set in the environment at start, and nothing later. */
-export type TokenSlots = ReadonlyMap<string, Secret>;
+export type TokenSlots = ReadonlyMap<string, Credential>;
 
 // A credential that could end the header line, or that no header can carry.
 const NOT_A_TOKEN = /[^\x21-\x7e]/;
 
 /** Reads the token slots from the environment. */
 export function readTokenSlots(env: { get(name: string): string | undefined }): TokenSlots {
-  const slots = new Map<string, Secret>();
+  const slots = new Map<string, Credential>();
   for (let index = 0; index < MAX_SLOTS; index++) {
     const name = slotName(index);
     const value = env.get(name);
-    if (value !== undefined) slots.set(name, new Secret(value));
+    if (value === undefined) continue;
+    const secret = new Secret(value);
+    slots.set(name, { secret, mask: maskFor(secret) });
   }
   return slots;
 }
@@ -53,8 +64,10 @@ export class Policy {
   }
 
   /** The credential of a slot; undefined when it is empty or no header can carry it. */
-  token(name: string): Secret | undefined {
-    const token = this.#slots.get(name);
-    return token === undefined || token.isEmpty || NOT_A_TOKEN.test(token.reveal()) ? undefined : token;
+  credential(name: string): Credential | undefined {
+    const credential = this.#slots.get(name);
+    const unusable = credential === undefined || credential.secret.isEmpty ||
+      NOT_A_TOKEN.test(credential.secret.reveal());
+    return unusable ? undefined : credential;
   }
 }

@@ -158,7 +158,15 @@ async function handle(
     pathBound: verdict.route.pathAllowlist.length > 0,
   });
   const bytes = outgoingHead(egress, head, destination, lines);
-  const outgoing = { target: destination, head, framing, bytes, webSocket, keepAlive: wishes.keepAlive };
+  const outgoing = {
+    target: destination,
+    head,
+    framing,
+    bytes,
+    webSocket,
+    keepAlive: wishes.keepAlive,
+    mask: credentials.kind === "inject" ? credentials.mask : undefined,
+  };
   const outcome = await exchange(peer, egress.upstreams, outgoing, egress.limits);
   return {
     verdict: outcome.cut === undefined ? "allow" : "fault",
@@ -171,9 +179,10 @@ async function handle(
 
 function credentialsFor(egress: Egress, route: RouteEntry): Credentials | undefined {
   if (route.inject === undefined) return { kind: route.agentAuth ? "agent" : "none" };
-  const token = egress.policy.token(route.inject.tokenEnv);
-  if (token === undefined) return undefined;
-  return { kind: "inject", line: `Authorization: ${route.inject.scheme} ${token.reveal()}` };
+  const credential = egress.policy.credential(route.inject.tokenEnv);
+  if (credential === undefined) return undefined;
+  const line = `Authorization: ${route.inject.scheme} ${credential.secret.reveal()}`;
+  return { kind: "inject", line, mask: credential.mask };
 }
 
 function emptySlot(route: RouteEntry): { status: number; body: string } {

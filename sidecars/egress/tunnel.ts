@@ -1,6 +1,7 @@
 /** Bytes both ways after a switch of protocols, each direction ended on its own. */
 
-import type { Outbox } from "./http/body.ts";
+import { type Outbox, pumpBody, type PumpOptions } from "./http/body.ts";
+import type { Mask } from "./http/mask.ts";
 import type { WireReader } from "./http/wire_reader.ts";
 import type { ByteStream } from "./streams.ts";
 
@@ -11,22 +12,30 @@ export interface TunnelEnd {
   readonly out: Outbox;
 }
 
-/** Moves bytes until both directions have ended or one has broken. */
-export async function relay(left: TunnelEnd, right: TunnelEnd, onProgress: () => void): Promise<void> {
+/**
+ * Moves bytes until both directions have ended or one has broken.
+ *
+ * @param mask what is overwritten in what the client gets
+ */
+export async function relay(
+  client: TunnelEnd,
+  upstream: TunnelEnd,
+  options: PumpOptions,
+  mask: Mask | undefined,
+): Promise<void> {
   try {
-    await Promise.all([oneWay(left, right, onProgress), oneWay(right, left, onProgress)]);
+    await Promise.all([
+      oneWay(client, upstream, options),
+      oneWay(upstream, client, { ...options, mask }),
+    ]);
   } catch {
     // A tunnel that breaks on one side ends on both; there is nobody to tell.
-    left.stream.destroy();
-    right.stream.destroy();
+    client.stream.destroy();
+    upstream.stream.destroy();
   }
 }
 
-async function oneWay(from: TunnelEnd, to: TunnelEnd, onProgress: () => void): Promise<void> {
-  while (from.reader.buffered > 0 || await from.reader.fill()) {
-    onProgress();
-    to.out.push(from.reader.take(Number.POSITIVE_INFINITY));
-    await to.out.flush();
-  }
+async function oneWay(from: TunnelEnd, to: TunnelEnd, options: PumpOptions): Promise<void> {
+  await pumpBody(from.reader, to.out, { kind: "close" }, options);
   await to.stream.endWrite();
 }

@@ -1,6 +1,7 @@
 /** Which header lines pass, in which form. */
 
 import { authority, canonicalHost } from "../../../lib/net/host_name.ts";
+import type { Mask } from "./mask.ts";
 import { BadMessage, type Field, listOf, type RequestHead, type ResponseHead, valuesOf } from "./head.ts";
 
 // Names that carry credentials beside those that say so in their last word.
@@ -127,8 +128,8 @@ export function wishesOf(head: RequestHead): ConnectionWishes {
 
 /** What happens to the agent's credentials. */
 export type Credentials =
-  /** All removed, this line's text put in their place. */
-  | { readonly kind: "inject"; readonly line: string }
+  /** All removed, this line's text put in their place; the mask keeps the credential out of the response. */
+  | { readonly kind: "inject"; readonly line: string; readonly mask?: Mask | undefined }
   /** `Authorization` removed. */
   | { readonly kind: "none" }
   /** The agent's own pass. */
@@ -144,6 +145,9 @@ export interface RequestRewrite {
   readonly pathBound: boolean;
 }
 
+// A compressed response could carry the credential past the mask.
+const COMPRESSION: ReadonlySet<string> = new Set(["accept-encoding", "sec-websocket-extensions"]);
+
 /** The header lines that go upstream. */
 export function requestLines(head: RequestHead, rewrite: RequestRewrite): string[] {
   const { wishes, credentials } = rewrite;
@@ -156,6 +160,8 @@ export function requestLines(head: RequestHead, rewrite: RequestRewrite): string
   for (const field of head.fields) {
     if (isCredential(field.name, credentials.kind)) {
       inject();
+    } else if (credentials.kind === "inject" && COMPRESSION.has(field.name)) {
+      if (field.name === "accept-encoding") lines.push("Accept-Encoding: identity");
     } else if (field.name === "host") {
       lines.push(field.value.toLowerCase() === rewrite.hostLine ? field.line : `Host: ${rewrite.hostLine}`);
     } else if (field.name === "upgrade") {

@@ -145,10 +145,18 @@ async function copy(from: Deno.Conn, to: Deno.Conn): Promise<void> {
 }
 
 /** An upstream that answers each request with what it received, as plain text, and keeps the connection. */
-export async function echoHeads(wire: Wire): Promise<void> {
+export const echoHeads: Script = (wire) => echo(wire, []);
+
+/** The same, and keeps the heads as they came. */
+export function echoAndKeep(heads: string[]): Script {
+  return (wire) => echo(wire, heads);
+}
+
+async function echo(wire: Wire, heads: string[]): Promise<void> {
   for (;;) {
     const head = await wire.head();
     if (head === "") return;
+    heads.push(head);
     const length = /\r\nContent-Length: *([0-9]+)/i.exec(head)?.[1];
     const body = length === undefined ? "" : text(await wire.take(Number(length)));
     const answer = head + body;
