@@ -1,0 +1,64 @@
+/** The benchmark itself, once it is alone: `main.ts` starts it in its namespaces, with its plan as the argument. */
+
+import { startPeer } from "./peers.ts";
+import { load } from "./load.ts";
+import { expectedCredential, type Peer } from "./peers.ts";
+import type { Options } from "./options.ts";
+import { jsonOf, tablesOf } from "./report.ts";
+import { runRounds } from "./rounds.ts";
+import type { Missing, Tools } from "./tools.ts";
+import { makeWorld, type World } from "./world.ts";
+
+interface Plan {
+  readonly options: Options;
+  readonly tools: Tools;
+  readonly missing: Missing;
+}
+
+const encoder = new TextEncoder();
+const INTERRUPTED = 130;
+
+function say(line: string): void {
+  Deno.stderr.writeSync(encoder.encode(`${line}\n`));
+}
+
+/** Waits until a peer answers, and makes sure that it does its work. */
+async function verify(world: World, peer: Peer, signal: AbortSignal): Promise<void> {
+  await load(world, peer, "ready", peer.ready, signal);
+  const seen = await load(world, peer, "check", [], signal);
+  const expected = expectedCredential(peer.name);
+  if (seen !== expected) {
+    throw new Error(`${peer.name}: upstream saw the credential "${seen}", not "${expected}"`);
+  }
+}
+
+async function main({ options, tools, missing }: Plan, signal: AbortSignal): Promise<void> {
+  await using world = await makeWorld(tools);
+  const peers: Peer[] = [];
+  for (const name of options.peers) {
+    if (missing[name] !== undefined) {
+      say(`${name}: not run: ${missing[name]}`);
+      continue;
+    }
+    const peer = await startPeer(world, name);
+    await verify(world, peer, signal);
+    peers.push(peer);
+  }
+  const results = await runRounds({ world, seconds: options.seconds, signal }, peers, options, say);
+  const run = { options, tools, missing, results };
+  const text = options.json ? JSON.stringify(jsonOf(run), undefined, 2) : tablesOf(run);
+  Deno.stdout.writeSync(encoder.encode(`${text}\n`));
+}
+
+if (import.meta.main) {
+  const plan: Plan = JSON.parse(Deno.args[0]!);
+  const abort = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, () => abort.abort());
+  try {
+    await main(plan, abort.signal);
+    Deno.exit(0);
+  } catch (error) {
+    if (abort.signal.aborted) Deno.exit(INTERRUPTED);
+    throw error;
+  }
+}

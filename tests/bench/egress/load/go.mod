@@ -1,0 +1,3 @@
+module bottle/bench/load
+
+go 1.22

@@ -1,0 +1,49 @@
+/** Runs the benchmark where it can have any name, address and port, without a trace on the machine. */
+
+import { HOST } from "./world.ts";
+
+/** From the wish to end to the end of everything. */
+const GRACE_MS = 8_000;
+
+// The new mounts and the loopback are gone with the last process, and with the first one all others are.
+const SCRIPT = `set -e
+ip link set lo up
+echo "16384 65535" > /proc/sys/net/ipv4/ip_local_port_range
+mount --bind "$0" /etc/hosts
+exec "$@"`;
+
+/**
+ * Runs a module in network, mount and process namespaces of its own.
+ *
+ * @param plan the module's one argument, as JSON
+ * @returns its exit status
+ */
+export async function inNamespaces(module: string, plan: unknown): Promise<number> {
+  const hosts = await Deno.makeTempFile({ prefix: "bench-hosts-" });
+  try {
+    await Deno.writeTextFile(hosts, `127.0.0.1 localhost ${HOST}\n`);
+    const child = new Deno.Command("unshare", {
+      args: [
+        ...Deno.uid() === 0 ? [] : ["--map-root-user"],
+        ...["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"],
+        ...["/bin/sh", "-c", SCRIPT, hosts],
+        ...[Deno.execPath(), "run", "--quiet", "--allow-all", "--cached-only", module, JSON.stringify(plan)],
+      ],
+      stdin: "null",
+      stdout: "inherit",
+      stderr: "inherit",
+    }).spawn();
+    const end = () => {
+      try {
+        child.kill("SIGTERM");
+        setTimeout(() => child.kill("SIGKILL"), GRACE_MS);
+      } catch {
+        // It has ended already.
+      }
+    };
+    for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, end);
+    return (await child.status).code;
+  } finally {
+    await Deno.remove(hosts);
+  }
+}

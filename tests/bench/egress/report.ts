@@ -1,0 +1,105 @@
+/** The report of a run: tables in Markdown, or everything in JSON. */
+
+import { type MetricName, METRICS } from "./figures.ts";
+import type { Options } from "./options.ts";
+import type { PeerName } from "./peers.ts";
+import type { Results } from "./rounds.ts";
+import { medianOf, verdictsOf } from "./targets.ts";
+import type { Missing, Tools } from "./tools.ts";
+
+/** What a report is made from. */
+export interface Run {
+  readonly options: Options;
+  readonly tools: Tools;
+  readonly missing: Missing;
+  readonly results: Results;
+}
+
+const TITLES: Readonly<Record<PeerName, string>> = {
+  "direct": "direct",
+  "mitmproxy": "mitmproxy",
+  "pipelock": "pipelock",
+  "mitmproxy-pipelock": "mitmproxy → pipelock",
+  "ours": "ours",
+  "ours-pipelock": "ours → pipelock",
+};
+
+/** Both tables, with a head that says what was measured where. */
+export function tablesOf(run: Run): string {
+  const { options, results, missing } = run;
+  const names = options.peers.filter((name) => results.has(name));
+  const rows = (Object.keys(METRICS) as MetricName[])
+    .filter((metric) => names.some((name) => medianOf(results, name, metric) !== undefined))
+    .map((metric) => [
+      `${METRICS[metric].title}, ${METRICS[metric].unit}`,
+      ...names.map((name) => shown(medianOf(results, name, metric))),
+    ]);
+  const verdicts = verdictsOf(results).filter(({ met }) => met !== undefined);
+  return [
+    headOf(run),
+    table(["", ...names.map((name) => TITLES[name])], rows),
+    ...verdicts.length === 0 ? [] : [table(
+      ["target", "measured", "met"],
+      verdicts.map(({ target, measured, met }) => [target, measured, met === true ? "yes" : "**no**"]),
+    )],
+    ...Object.entries(missing).map(([name, why]) => `${name}: not run: ${why}`),
+    ...names.flatMap((name) => results.get(name)!.failures.map((text) => `${name}: failed: ${text}`)),
+  ].join("\n\n");
+}
+
+/** Medians, samples and verdicts. */
+export function jsonOf(run: Run): unknown {
+  const { options, tools, missing, results } = run;
+  const peers = Object.fromEntries([...results].map(([name, { samples, failures }]) => {
+    const medians = Object.keys(samples).map((
+      metric,
+    ) => [metric, medianOf(results, name, metric as MetricName)]);
+    return [name, { medians: Object.fromEntries(medians), samples, failures }];
+  }));
+  const { rounds, seconds } = options;
+  return {
+    machine: machine(),
+    versions: tools.versions,
+    rounds,
+    seconds,
+    peers,
+    missing,
+    targets: verdictsOf(results),
+  };
+}
+
+function headOf({ options, tools }: Run): string {
+  const { model, cores, load } = machine();
+  const versions = Object.entries(tools.versions).map(([name, version]) => `${name} ${version}`);
+  return `Medians of ${options.rounds}, loads of ${options.seconds} s, ${cores} cores (${model}), ` +
+    `load average ${load.join(" ")} at the end; ${versions.join("; ")}.`;
+}
+
+function machine(): { model: string; cores: number; load: readonly string[] } {
+  const model = /^model name\s*:\s*(.*)$/m.exec(Deno.readTextFileSync("/proc/cpuinfo"))?.[1] ?? "unknown";
+  return {
+    model,
+    cores: navigator.hardwareConcurrency,
+    load: Deno.loadavg().map((value) => value.toFixed(1)),
+  };
+}
+
+function shown(value: number | undefined): string {
+  if (value === undefined) return "";
+  if (value >= 100) return Math.round(value).toLocaleString("en");
+  return value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+/** A table whose columns are aligned, as the formatter would lay it. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((_, column) => Math.max(3, ...[head, ...rows].map((row) => row[column]!.length)));
+  const line = (cells: readonly string[]) =>
+    `| ${
+      cells.map((cell, column) => column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))
+        .join(" | ")
+    } |`;
+  const rule = `| ${
+    widths.map((width, column) => column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`).join(" | ")
+  } |`;
+  return [line(head), rule, ...rows.map(line)].join("\n");
+}
