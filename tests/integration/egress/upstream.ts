@@ -145,7 +145,9 @@ async function copy(from: Deno.Conn, to: Deno.Conn): Promise<void> {
 }
 
 /** An upstream that answers each request with what it received, as plain text, and keeps the connection. */
-export const echoHeads: Script = (wire) => echo(wire, []);
+export function echoHeads(wire: Wire): Promise<void> {
+  return echo(wire, []);
+}
 
 /** The same, and keeps the heads as they came. */
 export function echoAndKeep(heads: string[]): Script {
