@@ -1,7 +1,7 @@
 /** What the operator reads before saying yes: the plan, and nothing but the plan. The same on every backend. */
 
 import { escapeUntrusted } from "../escape.ts";
-import type { AgentManifest, GitRepo, ProvenValue, ResolvedAgent } from "../manifest/model.ts";
+import type { AgentManifest, GitRepo, ManifestRoute, ProvenValue, ResolvedAgent } from "../manifest/model.ts";
 import type { BottlePlan } from "./plan.ts";
 
 const LABEL_WIDTH = 14;
@@ -22,16 +22,25 @@ export function renderPreflight(plan: BottlePlan): string {
     ...row("bottle", [bottle.name]),
     ...row("git identity", gitIdentityParts(plan.resolved)),
     ...row("git gate", bottle.gitRepos.map(gitGateLine)),
-    ...row("egress", plan.egress.routes.map(({ host, auth }) => host + authMark(auth))),
+    ...row("egress", plan.egress.routes.map((route) => route.host + routeMarks(route))),
     ...row("workspace", plan.copyCwd ? [`${plan.cwd} → ${plan.workdir}`] : []),
     ...plan.warnings.map((warning) => `warning: ${escapeUntrusted(warning)}`),
   ];
   return lines.join("\n");
 }
 
-/** `[auth:Bearer]` with a space before it, or nothing; for a route with or without injection. */
-export function authMark(auth: { readonly scheme: string } | undefined): string {
-  return auth === undefined ? "" : ` [auth:${auth.scheme}]`;
+/** What a route adds and narrows, each with a space before it: ` [auth:Bearer] [methods:GET,POST] [git:fetch]`. */
+export function routeMarks(
+  { auth, methods, git }: Pick<ManifestRoute, "methods" | "git"> & {
+    readonly auth?: { readonly scheme: string };
+  },
+): string {
+  const marks = [
+    ...auth === undefined ? [] : [`auth:${auth.scheme}`],
+    ...methods === undefined ? [] : [`methods:${methods.join(",")}`],
+    ...git === undefined ? [] : [`git:${git}`],
+  ];
+  return marks.map((mark) => ` [${mark}]`).join("");
 }
 
 /** `name → host:port` of a repository behind the git gate. */

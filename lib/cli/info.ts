@@ -1,6 +1,6 @@
 /** `bottle info`: an agent and its bottle as the manifests declare them. */
 
-import { authMark, gitGateLine, gitIdentityParts } from "../bottle/preflight.ts";
+import { gitGateLine, gitIdentityParts, routeMarks } from "../bottle/preflight.ts";
 import { escapedJson } from "../escape.ts";
 import { Manifest } from "../manifest/manifest.ts";
 import type { EnvSource, ManifestRoute, ResolvedAgent } from "../manifest/model.ts";
@@ -59,7 +59,7 @@ function envOrigin(source: EnvSource): string {
 
 function routeLine(route: ManifestRoute): string {
   const token = route.auth === undefined ? "" : ` from ${route.auth.tokenRef}`;
-  return [route.host + authMark(route.auth) + token, ...route.pathAllowlist].join(" ");
+  return [route.host + routeMarks(route) + token, ...route.pathAllowlist].join(" ");
 }
 
 function optional(value: string | undefined): readonly string[] {

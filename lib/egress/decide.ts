@@ -1,6 +1,8 @@
 /** The policy of egress: a pure function of the route table and what a request asks for (SPEC 5). */
 
-import { decodeFully, isInside, readPath, splitTarget } from "./path.ts";
+import { isGitFetch, isGitPush, isPlainGitFetch } from "./git.ts";
+import { keepsToMethods } from "./methods.ts";
+import { isInside, readPath, splitTarget } from "./path.ts";
 import type { RouteEntry, RouteTable } from "./wire.ts";
 
 /** What the policy looks at. */
@@ -18,7 +20,16 @@ export interface EgressRequest {
 }
 
 /** Rules that deny a request. */
-export type DenyRule = "unknown-host" | "port" | "path" | "path-ambiguous" | "git-push" | "auth-needs-tls";
+export type DenyRule =
+  | "unknown-host"
+  | "port"
+  | "auth-needs-tls"
+  | "path-ambiguous"
+  | "path"
+  | "git-push"
+  | "git-fetch"
+  | "git-only"
+  | "method";
 
 /** What is done with a request. */
 export type Verdict =
@@ -26,7 +37,7 @@ export type Verdict =
   | {
     readonly kind: "deny";
     readonly rule: DenyRule;
-    /** Facts for the denial's text; for `path`: the prefixes, for `path-ambiguous`: why. */
+    /** Facts for the denial's text; for `path`: the prefixes, for `path-ambiguous`: why, for `method`: the list. */
     readonly detail: string;
   };
 
@@ -46,35 +57,42 @@ export function decideHost(
 }
 
 /**
- * Decides about one request, in the order of SPEC 5: host, path, git push, forward.
+ * Decides about one request. The first rule that applies is the one that is named:
  *
- * A route with a credential is served over TLS only: the agent chooses the scheme, and over plain HTTP it could
- * have the credential sent where anyone on the way reads it.
+ * 1. `unknown-host`, `port`, `auth-needs-tls`: {@linkcode decideHost}. A route with a credential is served over TLS
+ *    only: the agent chooses the scheme, and over plain HTTP it could have the credential sent where anyone on the
+ *    way reads it.
+ * 2. `path-ambiguous`, `path`: on a route with `path_allowlist`; the first also with `git`, whose rules go by path.
+ * 3. `git-push`: on every route.
+ * 4. `git-fetch`: on a route with `git: none`.
+ * 5. On a route with `git: fetch` a clone or fetch over HTTPS is forwarded, whatever `methods` says; where there are
+ *    no `methods`, all else is `git-only`.
+ * 6. `method`: on a route with `methods`.
+ * 7. Else it is forwarded.
  */
 export function decide(table: RouteTable, request: EgressRequest): Verdict {
   const verdict = decideHost(table, request);
   if (verdict.kind === "deny") return verdict;
+  const { pathAllowlist, methods, git } = verdict.route;
   const { path, query } = splitTarget(request.target);
   const readings = readPath(path);
-  const prefixes = verdict.route.pathAllowlist;
-  if (prefixes.length > 0) {
-    if (readings.ambiguity !== undefined) return deny("path-ambiguous", readings.ambiguity);
-    if (!prefixes.some((prefix) => isInside(readings, prefix))) return deny("path", prefixes.join(" "));
+  const pathMatters = pathAllowlist.length > 0 || git !== undefined;
+  if (pathMatters && readings.ambiguity !== undefined) return deny("path-ambiguous", readings.ambiguity);
+  if (pathAllowlist.length > 0 && !pathAllowlist.some((prefix) => isInside(readings, prefix))) {
+    return deny("path", pathAllowlist.join(" "));
   }
-  if (isGitPush(readings.texts, query)) return deny("git-push", "");
+  if (isGitPush(readings, query)) return deny("git-push", "");
+  if (git === "none" && isGitFetch(readings, query)) return deny("git-fetch", "");
+  if (git === "fetch") {
+    if (request.scheme === "https" && isPlainGitFetch(request.method, readings, query)) return verdict;
+    if (methods === undefined) return deny("git-only", "");
+  }
+  if (methods !== undefined && !keepsToMethods(methods, request.method, query)) {
+    return deny("method", methods.join(", "));
+  }
   return verdict;
 }
 
 function deny(rule: DenyRule, detail: string): Verdict {
   return { kind: "deny", rule, detail };
-}
-
-/** Both halves of a smart-HTTP push: the ref advertisement asked for by `service`, and the POST to the service. */
-function isGitPush(paths: readonly string[], query: string | undefined): boolean {
-  if (paths.some((path) => path.toLowerCase().split("/").includes("git-receive-pack"))) return true;
-  if (query === undefined) return false;
-  return query.split(/[&;?]/).some((pair) => {
-    const [name = "", ...value] = decodeFully(pair).toLowerCase().split("=");
-    return name.trim() === "service" && value.join("=").includes("git-receive-pack");
-  });
 }

@@ -18,6 +18,10 @@ const PROPOSE =
   `If this task needs it, propose a route with the supervise tool \`${EGRESS_BLOCK_TOOL}\` and wait for the ` +
   "operator's answer; without that tool, tell the operator. Another way round will be denied too.";
 
+const GIT_GATE =
+  "the remote's ssh:// URL, which git-gate serves for the repositories listed under `git-gate.repos` of the bottle; " +
+  "if this one is not listed, tell the operator.";
+
 const RULES: Readonly<
   Record<DenyRule, (host: string, detail: string) => readonly [what: string, next: string]>
 > = {
@@ -26,15 +30,30 @@ const RULES: Readonly<
     `port ${port} of ${host} is not allowed: a route means port 443 for https and port 80 for http`,
     "Use the default port of the scheme.",
   ],
-  path: (host, prefixes) => [`this path of ${host} is outside the allowed prefixes: ${prefixes}`, PROPOSE],
+  path: (host, prefixes) => [
+    `this path of ${host} is outside the allowed prefixes, which are compared by whole segments: ${prefixes}`,
+    PROPOSE,
+  ],
   "path-ambiguous": (host, why) => [
-    `this path of ${host} cannot be compared with the allowed prefixes: ${why}`,
+    `this path of ${host} cannot be judged: ${why}`,
     "Send the path in its plain form.",
   ],
   "git-push": (host) => [
     `git push to ${host} over HTTPS is not allowed: pushes leave through git-gate`,
-    "Push to the remote's ssh:// URL, which git-gate serves for the repositories listed under `git-gate.repos` " +
-    "of the bottle; if this one is not listed, tell the operator.",
+    `Push to ${GIT_GATE}`,
+  ],
+  "git-fetch": (host) => [
+    `git clone and fetch from ${host} over HTTPS are not allowed on this route (git: none)`,
+    `Fetch from ${GIT_GATE}`,
+  ],
+  "git-only": (host) => [
+    `${host} is open for git clone and fetch over HTTPS and for nothing else`,
+    `Take what you need from a clone. ${PROPOSE}`,
+  ],
+  method: (host, methods) => [
+    `${host} is open for these methods only: ${methods}; names are compared as they stand, and a header or query ` +
+    "parameter that asks for another method counts as that method",
+    `Use one of them if that serves. ${PROPOSE}`,
   ],
   "auth-needs-tls": (host) => [
     `${host} carries a credential and is not served over plain http`,

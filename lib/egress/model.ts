@@ -1,11 +1,17 @@
 /** The routes of a bottle as the host decides them: provider's first, then the manifest's, then token slots. */
 
+import type { GitMode } from "./git.ts";
+
 /** One route in force. */
 export interface EgressRoute {
   /** Canonical host. */
   readonly host: string;
   /** Absolute path prefixes; empty means every path. */
   readonly pathAllowlist: readonly string[];
+  /** Methods that pass; absent: every one. */
+  readonly methods?: readonly string[];
+  /** What passes of git over HTTPS; absent: clone and fetch like any other request. */
+  readonly git?: GitMode;
   /** Injected credential; absent: none. */
   readonly auth?: { readonly scheme: "Bearer" | "token"; readonly tokenRef: string; readonly slot: string };
   /** The agent's own Authorization passes (provider routes without a token: the user may log in inside). */

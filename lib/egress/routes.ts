@@ -8,8 +8,8 @@ import { MAX_SLOTS, slotName } from "./slots.ts";
 
 /**
  * Decides the routes in force (SPEC 5). A provider owns its hosts outright: a manifest route for one of them is
- * dropped, with a warning when that takes something away from the operator (a narrower path list, a credential,
- * a pipelock exception). Slots are given in route order, one per distinct token reference.
+ * dropped, with a warning when that takes something away from the operator (a narrower path or method list, a word
+ * about git, a credential, a pipelock exception). Slots are given in route order, one per distinct token reference.
  *
  * @param provider routes of the provider, hosts canonical and distinct
  * @param manifest routes of the bottle, hosts canonical and distinct
@@ -54,6 +54,8 @@ function manifestRoute(route: ManifestRoute, auth: EgressRoute["auth"]): EgressR
   return {
     host: route.host,
     pathAllowlist: [...route.pathAllowlist],
+    ...(route.methods === undefined ? {} : { methods: [...route.methods] }),
+    ...(route.git === undefined ? {} : { git: route.git }),
     ...(auth === undefined ? {} : { auth }),
     agentAuth: false,
     owner: "manifest",
@@ -78,6 +80,10 @@ function warningsForDropped(route: ManifestRoute): string[] {
   if (route.pathAllowlist.length > 0 && !route.pathAllowlist.includes("/")) {
     lost.push(`its path_allowlist (${route.pathAllowlist.join(", ")}) is widened to every path`);
   }
+  if (route.methods !== undefined) {
+    lost.push(`its methods (${route.methods.join(", ")}) are widened to every method`);
+  }
+  if (route.git !== undefined) lost.push(`its git: ${route.git} is not used`);
   if (route.auth !== undefined) lost.push(`its token ${route.auth.tokenRef} is not used`);
   if (route.ssrfIpAllowlist.length > 0) lost.push("its ssrf_ip_allowlist is not used");
   if (lost.length === 0) return [];

@@ -8,6 +8,8 @@ import * as z from "zod";
 import { messageOf, OperatorError } from "../errors.ts";
 import { escapeUntrusted } from "../escape.ts";
 import { canonicalHost } from "../net/host_name.ts";
+import { GIT_MODES, type GitMode } from "./git.ts";
+import { methodFault } from "./methods.ts";
 import type { EgressRoute } from "./model.ts";
 import { prefixFault } from "./path.ts";
 import { isSlotName } from "./slots.ts";
@@ -16,6 +18,13 @@ const route = z.strictObject({
   host: z.string().describe("Canonical host: exact, no wildcard, scheme, port or path."),
   path_allowlist: z.array(z.string()).optional().describe(
     "Absolute path prefixes, compared by whole segments; absent or empty: every path.",
+  ),
+  methods: z.array(z.string()).min(1).optional().describe(
+    "Methods that pass, compared as they stand; absent: every one.",
+  ),
+  git: z.enum(GIT_MODES).optional().describe(
+    "Git over HTTPS. none: no clone or fetch; fetch: those whatever `methods` says, and without it nothing else; " +
+      "absent: clone and fetch like any other request. A push never passes.",
   ),
   auth_scheme: z.enum(["Bearer", "token"]).optional().describe(
     "Scheme of the credential that egress injects.",
@@ -38,6 +47,10 @@ export interface RouteEntry {
   readonly host: string;
   /** Absolute path prefixes; empty means every path. */
   readonly pathAllowlist: readonly string[];
+  /** Methods that pass; undefined: every one. */
+  readonly methods: readonly string[] | undefined;
+  /** What passes of git over HTTPS; undefined: clone and fetch like any other request. */
+  readonly git: GitMode | undefined;
   /** Credential that egress injects; undefined: none. */
   readonly inject: { readonly scheme: "Bearer" | "token"; readonly tokenEnv: string } | undefined;
   /** Whether the agent's own Authorization passes. */
@@ -52,6 +65,8 @@ export function renderRoutes(plan: { readonly routes: readonly EgressRoute[] }):
   const routes = plan.routes.map((planned): z.infer<typeof route> => ({
     host: planned.host,
     ...planned.pathAllowlist.length > 0 && { path_allowlist: [...planned.pathAllowlist] },
+    ...planned.methods && { methods: [...planned.methods] },
+    ...planned.git && { git: planned.git },
     ...planned.auth && { auth_scheme: planned.auth.scheme, token_env: planned.auth.slot },
     ...planned.agentAuth && { agent_auth: true },
   }));
@@ -90,6 +105,8 @@ function toEntry(entry: z.infer<typeof route>): RouteEntry {
   return {
     host: entry.host,
     pathAllowlist: entry.path_allowlist ?? [],
+    methods: entry.methods,
+    git: entry.git,
     inject: scheme !== undefined && tokenEnv !== undefined ? { scheme, tokenEnv } : undefined,
     agentAuth: entry.agent_auth ?? false,
   };
@@ -103,6 +120,7 @@ interface Fault {
 function routeFault(entry: {
   host: string;
   path_allowlist?: string[] | undefined;
+  methods?: string[] | undefined;
   auth_scheme?: string | undefined;
   token_env?: string | undefined;
   agent_auth?: boolean | undefined;
@@ -111,6 +129,10 @@ function routeFault(entry: {
   for (const [index, prefix] of (entry.path_allowlist ?? []).entries()) {
     const fault = prefixFault(prefix);
     if (fault !== undefined) return { message: fault, path: ["path_allowlist", index] };
+  }
+  for (const [index, method] of (entry.methods ?? []).entries()) {
+    const fault = entry.methods!.indexOf(method) < index ? "stands twice" : methodFault(method);
+    if (fault !== undefined) return { message: fault, path: ["methods", index] };
   }
   if ((entry.auth_scheme === undefined) !== (entry.token_env === undefined)) {
     return { message: "auth_scheme and token_env go together", path: ["token_env"] };

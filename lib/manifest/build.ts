@@ -107,10 +107,12 @@ function buildProvider(declared: ProviderDeclaration, home: string): ProviderSet
 }
 
 function buildRoute(declared: RouteDeclaration): ManifestRoute {
-  const { auth, pipelock } = declared;
+  const { methods, git, auth, pipelock } = declared;
   return {
     host: canonicalHost(declared.host)!,
     pathAllowlist: declared.path_allowlist ?? [],
+    ...(methods !== undefined && { methods }),
+    ...(git !== undefined && { git }),
     ...(auth !== undefined && { auth: { scheme: auth.scheme, tokenRef: auth.token_ref } }),
     tlsPassthrough: pipelock?.tls_passthrough ?? false,
     ssrfIpAllowlist: (pipelock?.ssrf_ip_allowlist ?? []).map((text) =>

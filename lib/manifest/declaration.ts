@@ -3,6 +3,8 @@
  * it takes is said in `schema.ts`, which the compiler holds to these types.
  */
 
+import type { GitMode } from "../egress/git.ts";
+
 /** `git-gate.user` */
 export type GitUserDeclaration = {
   readonly name?: string | undefined;
@@ -23,6 +25,8 @@ export type GitReposDeclaration = Readonly<Record<string, GitRepoDeclaration>>;
 export type RouteDeclaration = {
   readonly host: string;
   readonly path_allowlist?: readonly string[] | undefined;
+  readonly methods?: readonly string[] | undefined;
+  readonly git?: GitMode | undefined;
   readonly auth?: { readonly scheme: "Bearer" | "token"; readonly token_ref: string } | undefined;
   readonly pipelock?: {
     readonly tls_passthrough?: boolean | undefined;

@@ -1,5 +1,7 @@
 /** What a manifest means once it is read and checked: readonly plain data that the rest of bottle works on. */
 
+import type { GitMode } from "../egress/git.ts";
+
 /** Where a value of a bottle's environment comes from (SPEC 3, `env`). */
 export type EnvSource =
   | { readonly kind: "literal"; readonly value: string }
@@ -22,6 +24,10 @@ export interface ManifestRoute {
   readonly host: string;
   /** Absolute path prefixes; empty means every path. */
   readonly pathAllowlist: readonly string[];
+  /** Methods that pass, each once; absent: every one. */
+  readonly methods?: readonly string[];
+  /** What passes of git over HTTPS; absent: clone and fetch like any other request. */
+  readonly git?: GitMode;
   /** Absent: nothing is injected. */
   readonly auth?: RouteAuth;
   /** pipelock does not look inside this host's TLS. */

@@ -6,6 +6,8 @@
 
 import { z } from "zod";
 import { BUNDLE_HOST_NAMES } from "../bottle/guest.ts";
+import { GIT_MODES } from "../egress/git.ts";
+import { methodFault } from "../egress/methods.ts";
 import { prefixFault } from "../egress/path.ts";
 import { canonicalHost } from "../net/host_name.ts";
 import { parseCidr, parseIp } from "../net/ip.ts";
@@ -85,6 +87,13 @@ const pathPrefix = z.string().superRefine((prefix, context) => {
   if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
 });
 
+const methods = z.array(
+  z.string().superRefine((method, context) => {
+    const fault = methodFault(method);
+    if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+  }),
+).min(1, "is empty; leave it out to allow every method").superRefine(eachOnce);
+
 const auth = z.strictObject({
   scheme: z.enum(["Bearer", "token"]).describe("First word of the injected Authorization header"),
   token_ref: hostVariable.describe("Host environment variable that holds the token"),
@@ -116,6 +125,14 @@ const route = z.strictObject({
   path_allowlist: z.array(pathPrefix)
     .min(1, "is empty; leave it out to allow every path")
     .optional().describe("Absolute path prefixes; left out: every path"),
+  methods: methods.optional().describe(
+    "Methods that pass, upper case, compared as they stand: GET does not stand for HEAD; left out: every method " +
+      "(TRACE, TRACK and CONNECT never pass)",
+  ),
+  git: z.enum(GIT_MODES).optional().describe(
+    "Git over HTTPS: `none` refuses clone and fetch; `fetch` lets them pass whatever `methods` says, and without " +
+      "`methods` nothing else; left out: clone and fetch are requests like any other. Push never passes",
+  ),
   auth: auth.optional().describe("Credential that egress injects; left out: none"),
   role: z.never({ error: "is reserved; leave it out" }).optional(),
   pipelock: pipelock.optional().describe("What pipelock does differently for this host"),
@@ -210,13 +227,7 @@ export const AGENT_HINTS: ReadonlyMap<string, string> = new Map(
 const agentKeys = {
   bottle: z.string().describe("Bottle that the agent runs in"),
   skills: z.array(z.string().regex(SKILL_NAME, "must be the name of one skill folder (A-Z a-z 0-9 . _ -)"))
-    .superRefine((names, context) => {
-      for (const [index, name] of names.entries()) {
-        if (names.indexOf(name) < index) {
-          context.addIssue({ code: "custom", path: [index], message: "stands twice" });
-        }
-      }
-    }).optional().describe("Skills copied in, folders of ~/.claude/skills"),
+    .superRefine(eachOnce).optional().describe("Skills copied in, folders of ~/.claude/skills"),
   "git-gate": z.strictObject({
     user: gitUser.optional().describe("Git identity; each field wins over the bottle's"),
     repos: z.never({
@@ -254,6 +265,17 @@ export const manifestSchema: Schema<ManifestDeclaration> = z.strictObject({
   bottles: z.record(z.string(), z.unknown()).optional().describe("Bottles by name"),
   agents: z.record(z.string(), z.unknown()).optional().describe("Agents by name"),
 });
+
+function eachOnce(
+  names: readonly string[],
+  context: { addIssue(issue: { code: "custom"; path: PropertyKey[]; message: string }): void },
+): void {
+  for (const [index, name] of names.entries()) {
+    if (names.indexOf(name) < index) {
+      context.addIssue({ code: "custom", path: [index], message: "stands twice" });
+    }
+  }
+}
 
 function templatesWith(setting: "authToken" | "forwardHostCredentials"): string {
   return Object.entries(PROVIDER_TEMPLATES).filter(([, rules]) => rules[setting]).map(([name]) => name).join(

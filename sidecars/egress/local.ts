@@ -34,6 +34,8 @@ function routesPage(policy: Policy): string {
   const routes = [...policy.table.values()].map((route) => ({
     host: route.host,
     path_allowlist: route.pathAllowlist,
+    methods: route.methods ?? null,
+    git: route.git ?? null,
     auth: route.inject?.scheme ?? null,
     agent_auth: route.agentAuth,
   }));

@@ -2,6 +2,7 @@
 
 import { decide, DEFAULT_PORT } from "../../lib/egress/decide.ts";
 import { denialOf, faultOf } from "../../lib/egress/denial.ts";
+import { isNeverForwarded } from "../../lib/egress/methods.ts";
 import { splitTarget } from "../../lib/egress/path.ts";
 import type { RouteEntry } from "../../lib/egress/wire.ts";
 import { authority } from "../../lib/net/host_name.ts";
@@ -19,9 +20,6 @@ export interface Destination extends Target {
   /** Path and query. */
   readonly path: string;
 }
-
-// TRACE has the server repeat the request, credential included; CONNECT would open a tunnel that nobody judges.
-const NEVER_FORWARDED: ReadonlySet<string> = new Set(["TRACE", "TRACK", "CONNECT"]);
 
 /** What one request came to. */
 interface Handled {
@@ -123,7 +121,7 @@ async function handle(
   const wishes = wishesOf(head);
   const expects = valuesOf(head.fields, "expect");
   if (head.minor === 0) throw new BadMessage("only HTTP/1.1 is spoken here", 505);
-  if (NEVER_FORWARDED.has(head.method.toUpperCase())) {
+  if (isNeverForwarded(head.method)) {
     throw new BadMessage(`the method ${head.method} is not forwarded`, 405);
   }
   if (expects.some((value) => value.toLowerCase() !== "100-continue")) {
@@ -155,7 +153,8 @@ async function handle(
     wishes: { ...wishes, webSocket },
     hostLine: hostLineOf(destination),
     credentials,
-    pathBound: verdict.route.pathAllowlist.length > 0,
+    pathBound: verdict.route.pathAllowlist.length > 0 || verdict.route.git !== undefined,
+    methodBound: verdict.route.methods !== undefined || verdict.route.git !== undefined,
   });
   const bytes = outgoingHead(egress, head, destination, lines);
   const outgoing = {

@@ -44,6 +44,13 @@ const PATH_OVERRIDES: ReadonlySet<string> = new Set([
   "x-forwarded-prefix",
 ]);
 
+// From these some frameworks take the method instead of the request line: past a route's `methods`.
+const METHOD_OVERRIDES: ReadonlySet<string> = new Set([
+  "x-http-method",
+  "x-http-method-override",
+  "x-method-override",
+]);
+
 const FRAMING_AND_ROUTING: ReadonlySet<string> = new Set([
   "host",
   "content-length",
@@ -62,7 +69,8 @@ const FRAMING_AND_ROUTING: ReadonlySet<string> = new Set([
 /** Whether a trailer of that name (lower case) must not be: framing, routing and credentials. */
 export function isForbiddenTrailer(name: string): boolean {
   const plain = name.replaceAll("_", "-");
-  return FRAMING_AND_ROUTING.has(plain) || PATH_OVERRIDES.has(plain) || isCredentialField(plain);
+  return FRAMING_AND_ROUTING.has(plain) || PATH_OVERRIDES.has(plain) || METHOD_OVERRIDES.has(plain) ||
+    isCredentialField(plain);
 }
 
 // Connection-level in every HTTP/1.1 proxy; what egress itself needs of them it writes anew.
@@ -143,6 +151,8 @@ export interface RequestRewrite {
   readonly credentials: Credentials;
   /** The route allows some paths only: no header may name another one. */
   readonly pathBound: boolean;
+  /** The route allows some methods only: no header may name another one. */
+  readonly methodBound: boolean;
 }
 
 // A compressed response could carry the credential past the mask.
@@ -169,6 +179,8 @@ export function requestLines(head: RequestHead, rewrite: RequestRewrite): string
     } else if (field.name === "te") {
       if (field.value.toLowerCase() === "trailers") lines.push(field.line);
     } else if (rewrite.pathBound && PATH_OVERRIDES.has(field.name.replaceAll("_", "-"))) {
+      continue;
+    } else if (rewrite.methodBound && METHOD_OVERRIDES.has(field.name.replaceAll("_", "-"))) {
       continue;
     } else if (!HOP_BY_HOP.has(field.name) && !wishes.nominated.has(field.name)) {
       lines.push(field.line);

@@ -29,6 +29,11 @@ routes:
   - host: open.test
   - host: login.test
     agent_auth: true
+  - host: clone.test
+    methods: [GET]
+    git: fetch
+  - host: nogit.test
+    git: none
   - host: down.test
   - host: blocked.test
 `;
@@ -39,7 +44,15 @@ async function world(routes = ROUTES, env: Record<string, string> = { EGRESS_TOK
   const ports: Record<string, number> = {};
   const heads: string[] = [];
   const stack = new AsyncDisposableStack();
-  const hosts = ["auth.test", "git.test", "paths.test", "open.test", "login.test"];
+  const hosts = [
+    "auth.test",
+    "git.test",
+    "paths.test",
+    "open.test",
+    "login.test",
+    "clone.test",
+    "nogit.test",
+  ];
   for (const host of hosts) {
     const upstream = await startUpstream(pki, host, echoAndKeep(heads));
     stack.defer(() => upstream.close());
@@ -322,6 +335,57 @@ Deno.test("git push over HTTPS is refused and points to git-gate; fetch passes",
   assertMatch(head, /^HTTP\/1.1 200 /);
 });
 
+Deno.test("methods: what is not listed never leaves, neither by name nor by override", async (t) => {
+  await using w = await world();
+  const ask = async (line: string, fields = "") =>
+    await w.get("clone.test", `${line} HTTP/1.1\r\nHost: clone.test\r\n${fields}\r\n`);
+  for (
+    const line of [
+      "POST /api",
+      "get /api",
+      "DELETE /api",
+      "GET /api?_method=DELETE",
+      "POST /r.git/git-upload-pack?x",
+      "POST /r.git//git-upload-pack",
+      "POST /r.git/info/lfs/objects/batch",
+    ]
+  ) {
+    await t.step(line, async () => {
+      const { head, body } = await ask(line);
+      assertMatch(head, /^HTTP\/1.1 403 /);
+      assertMatch(body, /rule method\)[^]*only: GET;/);
+    });
+  }
+  await t.step("HEAD, which GET does not stand for", async () => {
+    const wire = await openTunnel(w.egress.port, "clone.test", w.pki);
+    await wire.send("HEAD /api HTTP/1.1\r\nHost: clone.test\r\n\r\n");
+    assertMatch(await wire.head(), /^HTTP\/1.1 403 /);
+    wire.close();
+  });
+  assertEquals(w.proxy.seen, []);
+  await t.step("an override in a header is taken out", async () => {
+    const { body } = await ask("GET /api", "X-HTTP-Method-Override: DELETE\r\nX-Kept: 1\r\n");
+    assertEquals(body, "GET /api HTTP/1.1\r\nHost: clone.test\r\nX-Kept: 1\r\n\r\n");
+  });
+  await w.egress.record((r) => r.rule === "method" && r.verdict === "deny" && r.status === 403);
+});
+
+Deno.test("git: fetch passes both halves of a fetch; git: none neither; a push passes on no route", async () => {
+  await using w = await world();
+  const ask = async (host: string, line: string) =>
+    await w.get(host, `${line} HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 0\r\n\r\n`);
+  const fetch = ["GET /r.git/info/refs?service=git-upload-pack", "POST /r.git/git-upload-pack"];
+  const push = ["GET /r.git/info/refs?service=git-receive-pack", "POST /r.git/git-receive-pack"];
+  for (const line of fetch) {
+    assertMatch((await ask("nogit.test", line)).body, /rule git-fetch\)[^]*git-gate/);
+  }
+  for (const host of ["clone.test", "nogit.test", "login.test", "auth.test"]) {
+    for (const line of push) assertMatch((await ask(host, line)).body, /rule git-push\)[^]*git-gate/);
+  }
+  assertEquals(w.proxy.seen, []);
+  for (const line of fetch) assertMatch((await ask("clone.test", line)).head, /^HTTP\/1.1 200 /);
+});
+
 Deno.test("plain http: judged, forwarded in absolute form, and never with a credential", async () => {
   await using w = await world();
   const ask = (url: string, host: string) =>
@@ -348,7 +412,16 @@ Deno.test("egress's own pages", async () => {
     );
   const page = await ask("GET", "/routes");
   const { routes } = JSON.parse(page.slice(page.indexOf("\r\n\r\n")));
-  assertEquals(routes[0], { host: "auth.test", path_allowlist: [], auth: "Bearer", agent_auth: false });
+  assertEquals(routes[0], {
+    host: "auth.test",
+    path_allowlist: [],
+    methods: null,
+    git: null,
+    auth: "Bearer",
+    agent_auth: false,
+  });
+  const { methods, git } = routes.find((route: { host: string }) => route.host === "clone.test");
+  assertEquals([methods, git], [["GET"], "fetch"]);
   assertEquals(routes[2].path_allowlist, ["/v1/", "/exact"]);
   assert(!page.includes(TOKEN) && !page.includes("EGRESS_TOKEN"));
   assertMatch(await ask("GET", "/healthz"), /\r\n\r\nok\n$/);

@@ -17,6 +17,8 @@ env:
 egress:
   routes:
     - host: api.example.com
+      methods: [GET, HEAD]
+      git: fetch
       auth: { scheme: token, token_ref: EXAMPLE_TOKEN }
 ---
 `;
@@ -68,7 +70,7 @@ Deno.test("start --dry-run shows the plan and touches nothing: no engine call, n
     for (const line of ["agent         : dev", "env           : ASKED (asks: ?the password)"]) {
       assert(stderr().includes(`bottle: ${line}\n`), stderr());
     }
-    assert(stderr().includes("api.example.com [auth:token]"), stderr());
+    assert(stderr().includes("api.example.com [auth:token] [methods:GET,HEAD] [git:fetch]"), stderr());
     assert(!stderr().includes("-value"), stderr());
     assertEquals(backend.calls, []);
     assertEquals(await snapshot(home), before);
@@ -308,10 +310,15 @@ Deno.test("info shows what the manifests say, and no value of the environment", 
       stdout().includes("PLAIN (literal)") && stdout().includes("ASKED (asks: ?the password)"),
       stdout(),
     );
-    assert(stdout().includes("api.example.com [auth:token] from EXAMPLE_TOKEN"), stdout());
+    assert(
+      stdout().includes("api.example.com [auth:token] [methods:GET,HEAD] [git:fetch] from EXAMPLE_TOKEN"),
+      stdout(),
+    );
     const json = withBackend(home);
     assertEquals(await json.run("info", "dev", "--json"), 0);
     assertEquals(JSON.parse(json.stdout()).bottle.env.PLAIN, { kind: "literal" });
+    const [route] = JSON.parse(json.stdout()).bottle.routes;
+    assertEquals([route.methods, route.git], [["GET", "HEAD"], "fetch"]);
     assert(!(stdout() + json.stdout()).includes("literal-value"));
   }));
 

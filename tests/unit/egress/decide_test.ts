@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { decide, decideHost, type DenyRule, type EgressRequest } from "../../../lib/egress/decide.ts";
+import { decide, decideHost } from "../../../lib/egress/decide.ts";
 import { denialOf, faultOf } from "../../../lib/egress/denial.ts";
 import { parseRoutes } from "../../../lib/egress/wire.ts";
+import { decideRows, request } from "./rows.ts";
 
 const TABLE = parseRoutes(`routes:
 - { host: open.test }
@@ -9,16 +10,8 @@ const TABLE = parseRoutes(`routes:
 - { host: paths.test, path_allowlist: [/v1/, /repo] }
 `);
 
-function request(text: string): EgressRequest {
-  const [method = "", url = ""] = text.split(" ");
-  const match = /^(https?):\/\/([^/:*]+)(?::([0-9]+))?(.*)$/.exec(url)!;
-  const scheme = match[1] === "http" ? "http" : "https";
-  const port = match[3] === undefined ? { http: 80, https: 443 }[scheme] : Number(match[3]);
-  return { scheme, host: match[2]!, port, method, target: match[4]! };
-}
-
-Deno.test("decide, rule by rule and in their order", async (t) => {
-  const rows: [request: string, outcome: "forward" | DenyRule][] = [
+Deno.test("decide, rule by rule and in their order", (t) =>
+  decideRows(t, TABLE, [
     ["GET https://open.test/", "forward"],
     ["GET https://open.test/any/../path", "forward"],
     ["GET http://open.test/", "forward"],
@@ -56,19 +49,28 @@ Deno.test("decide, rule by rule and in their order", async (t) => {
     ["POST https://open.test/r.git/git-receive-pack/", "git-push"],
     ["POST https://open.test/r.git/git-receive-pack;x", "git-push"],
     ["POST https://open.test/%zz/../r.git/git-receive-pack", "git-push"],
+    ["POST https://open.test/r.git/git-receive-pack%00", "git-push"],
+    ["POST https://open.test/r.git/git-receive-pack%3fx", "git-push"],
+    ["POST https://open.test/r.git/git-receive-pack.%20", "git-push"],
+    ["POST https://open.test/r.git//git-receive-pack", "git-push"],
+    ["POST https://open.test/r.git/x/../git-receive-pack", "git-push"],
+    ["PUT https://open.test/r.git/git-receive-pack", "git-push"],
+    ["GET https://open.test/r?service=git-upload-pack&service=git-receive-pack", "git-push"],
+    ["GET https://open.test/r?service=git-receive-pack&service=git-upload-pack", "git-push"],
+    ["GET https://open.test/r?x%26service=git-receive-pack", "git-push"],
+    ["GET https://open.test/r?service%00=git-receive-pack", "git-push"],
+    ["GET https://open.test/r?+service+=git-receive-pack", "git-push"],
+    ["GET https://open.test/r?service=%20git-receive-pack", "git-push"],
     ["GET https://open.test/search?q=git-receive-pack", "forward"],
+    ["GET https://open.test/docs/git-receive-pack.html", "forward"],
+    ["GET https://open.test/docs/git-receive-packs", "forward"],
+    ["GET https://open.test/o/git-receive-pack.git/info/refs?service=git-upload-pack", "forward"],
+    ["GET https://open.test/r?microservice=git-receive-pack", "forward"],
     // The first rule that applies is the one that is named.
     ["POST https://paths.test/other/git-receive-pack", "path"],
     ["POST https://paths.test/repo/git-receive-pack", "git-push"],
     ["POST https://other.test/r/git-receive-pack", "unknown-host"],
-  ];
-  for (const [text, outcome] of rows) {
-    await t.step(text, () => {
-      const verdict = decide(TABLE, request(text));
-      assertEquals(verdict.kind === "forward" ? "forward" : verdict.rule, outcome);
-    });
-  }
-});
+  ]));
 
 Deno.test("a forward carries the route, and with it what is injected", () => {
   const verdict = decide(TABLE, request("GET https://auth.test/x"));
@@ -89,7 +91,14 @@ Deno.test("denials: what, which rule, what next; nothing that a terminal would a
     assertEquals(status, 403);
     assert(body.includes("a.test") && body.includes(`rule ${rule}`) && body.includes("`egress-block`"));
   }
-  assertMatch(denialOf("git-push", "a.test", "").body, /git-gate/);
+  for (const rule of ["git-push", "git-fetch"] as const) {
+    assertMatch(denialOf(rule, "a.test", "").body, /ssh:\/\/ URL, which git-gate serves/);
+  }
+  assertMatch(
+    denialOf("method", "a.test", "GET, HEAD").body,
+    /a\.test .* only: GET, HEAD;[^]*`egress-block`/,
+  );
+  assertMatch(denialOf("git-only", "a.test", "").body, /clone and fetch[^]*`egress-block`/);
   assertMatch(denialOf("port", "a.test", "22").body, /port 22 of a.test/);
   const hostile = denialOf("unknown-host", "a\u001b[2J\u202e.test", "");
   for (const char of ["\u001b", "\u202e"]) assert(!hostile.body.includes(char));

@@ -180,6 +180,7 @@ Deno.test("connection-level headers end here; what they name ends here too, unle
     hostLine: "a",
     credentials: { kind: "none" },
     pathBound: false,
+    methodBound: false,
   });
   assertEquals(lines, ["Host: a", "TE: trailers", "X-Kept: 1", "Connection: TE"]);
   for (
@@ -214,6 +215,7 @@ Deno.test("the injected credential stands once, where the first of the agent's s
       hostLine: "a",
       credentials: { kind: "inject", line: "Authorization: Bearer t" },
       pathBound: false,
+      methodBound: false,
     });
   assertEquals(lines("GET / HTTP/1.1\r\nHost: a\r\nCookie: 1\r\nauthorization: 2\r\nX: 3\r\n\r\n"), [
     ...["Host: a", "Authorization: Bearer t", "X: 3"],
@@ -231,7 +233,7 @@ Deno.test("Proxy-Authorization never passes, however it is spelled and whatever 
   );
   for (const kind of ["none", "agent"] as const) {
     const wishes = { keepAlive: true, webSocket: false, nominated: new Set<string>() };
-    const rewrite = { wishes, hostLine: "a", credentials: { kind }, pathBound: false };
+    const rewrite = { wishes, hostLine: "a", credentials: { kind }, pathBound: false, methodBound: false };
     assertEquals(requestLines(head, rewrite), ["Host: a", "X: 3"]);
   }
 });
@@ -252,9 +254,29 @@ Deno.test("where some paths only are allowed, no header names another one", () =
   const head = parseRequestHead(
     "GET /v1 HTTP/1.1\r\nHost: a\r\nX-Original-URL: /admin\r\nx_rewrite_url: /admin\r\nX: 3\r\n\r\n",
   );
-  const rewrite = { wishes: wishesOf(head), hostLine: "a", credentials: { kind: "none" as const } };
+  const rewrite = {
+    wishes: wishesOf(head),
+    hostLine: "a",
+    credentials: { kind: "none" as const },
+    methodBound: false,
+  };
   assertEquals(requestLines(head, { ...rewrite, pathBound: true }), ["Host: a", "X: 3"]);
   assertEquals(requestLines(head, { ...rewrite, pathBound: false }).length, 4);
+});
+
+Deno.test("where some methods only are allowed, no header names another one", () => {
+  const head = parseRequestHead(
+    "GET / HTTP/1.1\r\nHost: a\r\nX-HTTP-Method-Override: DELETE\r\nx_http_method: PUT\r\n" +
+      "X-Method-Override: PUT\r\nX: 3\r\n\r\n",
+  );
+  const rewrite = {
+    wishes: wishesOf(head),
+    hostLine: "a",
+    credentials: { kind: "none" as const },
+    pathBound: false,
+  };
+  assertEquals(requestLines(head, { ...rewrite, methodBound: true }), ["Host: a", "X: 3"]);
+  assertEquals(requestLines(head, { ...rewrite, methodBound: false }).length, 5);
 });
 
 Deno.test("a line of blanks costs no more than its length", () => {

@@ -56,6 +56,11 @@ const dropped: [name: string, fields: Partial<ManifestRoute>, warned: readonly s
   ["nothing is lost", {}, []],
   ["every path was allowed", { pathAllowlist: ["/v1/", "/"] }, []],
   ["paths are widened", { pathAllowlist: ["/v1/", "/v2/"] }, ["path_allowlist (/v1/, /v2/) is widened"]],
+  ["methods are widened", { methods: ["GET", "HEAD"] }, [
+    "its methods (GET, HEAD) are widened to every method",
+  ]],
+  ["git: none is lost", { git: "none" }, ["its git: none is not used"]],
+  ["git: fetch is lost", { git: "fetch" }, ["its git: fetch is not used"]],
   ["a token is not used", { auth: bearer("MINE") }, ["token MINE is not used"]],
   ["an SSRF exception is not used", { ssrfIpAllowlist: ["10.0.0.5"] }, ["ssrf_ip_allowlist is not used"]],
   ["several at once are one warning", { pathAllowlist: ["/v1/"], auth: bearer("MINE") }, [
@@ -106,10 +111,12 @@ Deno.test("the agent's own Authorization passes on provider routes without a tok
   assertEquals(plan.routes.map((route) => route.agentAuth), [true, false, false, false]);
 });
 
-Deno.test("a manifest route keeps its paths and its pipelock exceptions", () => {
+Deno.test("a manifest route keeps its paths, methods, git and pipelock exceptions", () => {
   const { routes } = effectiveRoutes([], [
     manifest("c.example.com", {
       pathAllowlist: ["/x/"],
+      methods: ["GET"],
+      git: "none",
       tlsPassthrough: true,
       ssrfIpAllowlist: ["10.0.0.0/8"],
     }),
@@ -117,6 +124,8 @@ Deno.test("a manifest route keeps its paths and its pipelock exceptions", () => 
   assertEquals(routes[0], {
     host: "c.example.com",
     pathAllowlist: ["/x/"],
+    methods: ["GET"],
+    git: "none",
     agentAuth: false,
     owner: "manifest",
     tlsPassthrough: true,

@@ -16,6 +16,8 @@ const PLANNED: EgressRoute[] = [
   {
     host: "git.example.com",
     pathAllowlist: ["/team/", "/x: y"],
+    methods: ["GET", "HEAD"],
+    git: "fetch",
     auth: { scheme: "token", tokenRef: "GIT", slot: "EGRESS_TOKEN_1" },
     agentAuth: false,
     owner: "manifest",
@@ -39,16 +41,27 @@ Deno.test("routes survive the way from host to sidecar; nothing else goes along"
     {
       host: "api.anthropic.com",
       pathAllowlist: [],
+      methods: undefined,
+      git: undefined,
       inject: { scheme: "Bearer", tokenEnv: "EGRESS_TOKEN_0" },
       agentAuth: false,
     },
     {
       host: "git.example.com",
       pathAllowlist: ["/team/"],
+      methods: ["GET", "HEAD"],
+      git: "fetch",
       inject: { scheme: "token", tokenEnv: "EGRESS_TOKEN_1" },
       agentAuth: false,
     },
-    { host: "2001:db8::1", pathAllowlist: [], inject: undefined, agentAuth: true },
+    {
+      host: "2001:db8::1",
+      pathAllowlist: [],
+      methods: undefined,
+      git: undefined,
+      inject: undefined,
+      agentAuth: true,
+    },
   ]);
   for (const word of ["HOST_SECRET_NAME", "10.0.0.1", "provider", "passthrough"]) {
     assert(!text.includes(word));
@@ -58,6 +71,7 @@ Deno.test("routes survive the way from host to sidecar; nothing else goes along"
 Deno.test("renderRoutes refuses what the sidecar would refuse", () => {
   assertThrows(() => renderRoutes({ routes: [PLANNED[1]!] }));
   assertThrows(() => renderRoutes({ routes: [{ ...PLANNED[0]!, host: "UPPER.test" }] }));
+  assertThrows(() => renderRoutes({ routes: [{ ...PLANNED[0]!, methods: [] }] }));
 });
 
 Deno.test("no routes at all is a table", () => {
@@ -88,6 +102,16 @@ Deno.test("parseRoutes: each fault is an error that names its key", async (t) =>
     ["dot segment", "routes: [{host: a.test, path_allowlist: [/a/../b]}]", "dot segment"],
     ["encoded prefix", "routes: [{host: a.test, path_allowlist: [/a%2fb]}]", "plain path"],
     ["prefix with a query", "routes: [{host: a.test, path_allowlist: ['/a?b']}]", "plain path"],
+    ["no methods", "routes: [{host: a.test, methods: []}]", "routes.0.methods"],
+    [
+      "a method in lower case",
+      "routes: [{host: a.test, methods: [GET, post]}]",
+      "routes.0.methods.1: must be in",
+    ],
+    ["a method twice", "routes: [{host: a.test, methods: [GET, GET]}]", "routes.0.methods.1: stands twice"],
+    ["a method that never passes", "routes: [{host: a.test, methods: [TRACE]}]", "is never forwarded"],
+    ["no list of methods", "routes: [{host: a.test, methods: GET}]", "routes.0.methods"],
+    ["unknown git", "routes: [{host: a.test, git: push}]", "routes.0.git"],
     ["scheme alone", "routes: [{host: a.test, auth_scheme: Bearer}]", "go together"],
     ["slot alone", "routes: [{host: a.test, token_env: EGRESS_TOKEN_0}]", "go together"],
     [

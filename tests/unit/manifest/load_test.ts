@@ -19,6 +19,8 @@ egress:
   routes:
     - host: API.Example.
       path_allowlist: [/v1/, /v2]
+      methods: [GET, HEAD]
+      git: fetch
       auth: {scheme: token, token_ref: GITEA_TOKEN}
       pipelock:
         tls_passthrough: true
@@ -62,6 +64,8 @@ Deno.test("a bottle with every key, read from Markdown", async () => {
       {
         host: "api.example",
         pathAllowlist: ["/v1/", "/v2"],
+        methods: ["GET", "HEAD"],
+        git: "fetch",
         auth: { scheme: "token", tokenRef: "GITEA_TOKEN" },
         tlsPassthrough: true,
         ssrfIpAllowlist: ["10.1.2.3", "10.0.0.0/8", "fd00::1"],
