@@ -45,12 +45,7 @@ export async function completions(
 }
 
 function bashScript(table: readonly CommandEntry[]): string {
-  const commands = table.map((entry) => entry.name).join(" ");
-  const cases = table.map((entry) => {
-    const flags = entry.options.map((option) => option.flag).join(" ");
-    const valued = entry.options.filter((option) => option.takesValue).map((option) => option.flag).join(" ");
-    return `    ${entry.name}) flags="${flags}" valued="${valued}"${bashWords(entry)} ;;`;
-  });
+  const commands = names(table);
   return `# bash completion for bottle
 _bottle_names() {
   local suffix="$1" dir path name LC_ALL=C
@@ -64,15 +59,15 @@ _bottle_names() {
   done
 }
 _bottle() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" flags="--version" valued="" words="${commands} help" given=0 at
+  local current="\${COMP_WORDS[COMP_CWORD]}" flags="--version" valued="" words="${commands} help" given=0 first=2 at
   COMPREPLY=()
   if [ "$COMP_CWORD" -gt 1 ]; then
     flags="" words=""
     case "\${COMP_WORDS[1]}" in
-${cases.map((line) => `  ${line}`).join("\n")}
+${table.flatMap(bashCase).map((line) => `      ${line}`).join("\n")}
       help) words="${commands}" ;;
     esac
-    for ((at = 2; at < COMP_CWORD; at++)); do
+    for ((at = first; at < COMP_CWORD; at++)); do
       case "\${COMP_WORDS[at]}" in
         --) return ;; # what follows is the agent's
         -*) case " $valued " in *" \${COMP_WORDS[at]} "*) at=$((at + 1)) ;; esac ;;
@@ -90,6 +85,24 @@ complete -F _bottle bottle
 `;
 }
 
+/** The lines of a command's case; those of a group hold the cases of its commands. */
+function bashCase(entry: CommandEntry): readonly string[] {
+  if (entry.commands.length > 0) {
+    return [
+      `${entry.name}) words="${names(entry.commands)}"`,
+      '  if [ "$COMP_CWORD" -gt 2 ]; then',
+      '    first=3 words=""',
+      '    case "${COMP_WORDS[2]}" in',
+      ...entry.commands.flatMap(bashCase).map((line) => `      ${line}`),
+      "    esac",
+      "  fi ;;",
+    ];
+  }
+  const flags = entry.options.map((option) => option.flag).join(" ");
+  const valued = entry.options.filter((option) => option.takesValue).map((option) => option.flag).join(" ");
+  return [`${entry.name}) flags="${flags}" valued="${valued}"${bashWords(entry)} ;;`];
+}
+
 function bashWords({ argument }: CommandEntry): string {
   const files = ARGUMENT_FILES[argument];
   if (files !== undefined) {
@@ -99,13 +112,6 @@ function bashWords({ argument }: CommandEntry): string {
 }
 
 function zshScript(table: readonly CommandEntry[]): string {
-  const commands = table.map((entry) => `    ${single(`${entry.name}:${entry.summary}`)}`);
-  const cases = table.map((entry) => {
-    const flags = entry.options.map((option) =>
-      single(`${option.flag}[${option.text}]${option.takesValue ? ":value:" : ""}`)
-    );
-    return `    ${entry.name}) _arguments -S ${[...flags, ...zshArgument(entry)].join(" ")} ;;`;
-  });
   return `#compdef bottle
 # zsh completion for bottle
 _bottle_names() {
@@ -120,22 +126,40 @@ _bottle_names() {
 }
 _bottle() {
   local -a commands
-  commands=(
-${commands.join("\n")}
-  )
-  if (( CURRENT == 2 )); then
-    _describe command commands
-    return
-  fi
-  local command="$words[2]"
-  shift words
-  (( CURRENT-- ))
-  case "$command" in
-${cases.join("\n")}
-  esac
+  local command
+${zshCommands(table).map((line) => `  ${line}`).join("\n")}
 }
 compdef _bottle bottle
 `;
+}
+
+/** Completes the name of a command, or goes on in that command's own case. */
+function zshCommands(table: readonly CommandEntry[]): readonly string[] {
+  return [
+    "commands=(",
+    ...table.map((entry) => `  ${single(`${entry.name}:${entry.summary}`)}`),
+    ")",
+    "if (( CURRENT == 2 )); then",
+    "  _describe command commands",
+    "  return",
+    "fi",
+    'command="$words[2]"',
+    "shift words",
+    "(( CURRENT-- ))",
+    'case "$command" in',
+    ...table.flatMap(zshCase).map((line) => `  ${line}`),
+    "esac",
+  ];
+}
+
+function zshCase(entry: CommandEntry): readonly string[] {
+  if (entry.commands.length > 0) {
+    return [`${entry.name})`, ...zshCommands(entry.commands).map((line) => `  ${line}`), "  ;;"];
+  }
+  const flags = entry.options.map((option) =>
+    single(`${option.flag}[${option.text}]${option.takesValue ? ":value:" : ""}`)
+  );
+  return [`${entry.name}) _arguments -S ${[...flags, ...zshArgument(entry)].join(" ")} ;;`];
 }
 
 function zshArgument({ argument }: CommandEntry): readonly string[] {
@@ -148,29 +172,40 @@ function zshArgument({ argument }: CommandEntry): readonly string[] {
 }
 
 function fishScript(table: readonly CommandEntry[]): string {
-  const lines = ["# fish completion for bottle", "complete -c bottle -f"];
-  for (const entry of table) {
-    lines.push(
-      `complete -c bottle -n __fish_use_subcommand -a ${entry.name} -d ${single(entry.summary)}`,
-    );
-    const when = `-n '__fish_seen_subcommand_from ${entry.name}'`;
-    for (const option of entry.options) {
-      const value = option.takesValue ? " -x" : "";
-      lines.push(
-        `complete -c bottle ${when} -l ${option.flag.replace(/^--/, "")}${value} -d ${single(option.text)}`,
-      );
-    }
-    const files = ARGUMENT_FILES[entry.argument];
-    if (files !== undefined) {
-      const found = files.dirs.map((dir) => `${dir}/*${files.suffix}`).join(" ");
-      const name = `string replace -rf '.*/(${NAME})${files.suffix.replace(".", "\\.")}$' '$1' -- $found`;
-      // `set` takes a pattern that nothing matches for no words.
-      lines.push(`complete -c bottle ${when} -a ${single(`(set -l found ${found}; ${name})`)}`);
-    } else if (entry.argument === "SHELL") {
-      lines.push(`complete -c bottle ${when} -a '${Object.keys(SHELLS).join(" ")}'`);
-    }
+  const lines = table.flatMap((entry) => fishCommand(entry, "__fish_use_subcommand"));
+  return ["# fish completion for bottle", "complete -c bottle -f", ...lines].join("\n") + "\n";
+}
+
+/** @param when condition under which the command's name is what comes next */
+function fishCommand(entry: CommandEntry, when: string): readonly string[] {
+  const lines = [`complete -c bottle -n ${single(when)} -a ${entry.name} -d ${single(entry.summary)}`];
+  const seen = `__fish_seen_subcommand_from ${entry.name}`;
+  if (entry.commands.length > 0) {
+    const next = `${seen}; and not __fish_seen_subcommand_from ${names(entry.commands)}`;
+    return [...lines, ...entry.commands.flatMap((command) => fishCommand(command, next))];
   }
-  return lines.join("\n") + "\n";
+  for (const option of entry.options) {
+    const value = option.takesValue ? " -x" : "";
+    lines.push(
+      `complete -c bottle -n '${seen}' -l ${option.flag.replace(/^--/, "")}${value} -d ${
+        single(option.text)
+      }`,
+    );
+  }
+  const files = ARGUMENT_FILES[entry.argument];
+  if (files !== undefined) {
+    const found = files.dirs.map((dir) => `${dir}/*${files.suffix}`).join(" ");
+    const name = `string replace -rf '.*/(${NAME})${files.suffix.replace(".", "\\.")}$' '$1' -- $found`;
+    // `set` takes a pattern that nothing matches for no words.
+    lines.push(`complete -c bottle -n '${seen}' -a ${single(`(set -l found ${found}; ${name})`)}`);
+  } else if (entry.argument === "SHELL") {
+    lines.push(`complete -c bottle -n '${seen}' -a '${Object.keys(SHELLS).join(" ")}'`);
+  }
+  return lines;
+}
+
+function names(table: readonly CommandEntry[]): string {
+  return table.map((entry) => entry.name).join(" ");
 }
 
 /** Single quotes of a shell. */

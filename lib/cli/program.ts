@@ -21,6 +21,13 @@ Examples:
 
 const AFTER_DASHES = "\nWhat stands after -- goes to the agent program as it is.\n\nExamples:\n";
 
+const EXPLAIN_HELP = `
+Exit status: 0 when the request would be forwarded, 1 when it would be refused.
+
+Examples:
+  bottle policy explain dev GET https://api.github.com/repos/me/project
+  bottle policy explain dev POST "https://github.com/me/project.git/git-upload-pack" --json`;
+
 /**
  * Declares the commands.
  *
@@ -83,6 +90,23 @@ export function makeProgram(host: CliHost, agentArgs: readonly string[]): Progra
     .option("--json", "as JSON, for programs")
     .action((agent, options) => ran(import("./info.ts").then(({ info }) => info(host, agent, options))));
 
+  const policy = root.command("policy").summary("explain what egress lets pass")
+    .description("What the bottle's manifests let pass, without a running bottle.");
+
+  policy.command("explain").summary("what would come of a request")
+    .description(
+      "Say what egress would answer to a request of an agent: verdict, rule, and the line of the manifest that " +
+        "decides. The same decision as in the bottle, from the manifests alone; no credential is read.",
+    )
+    .argument("<AGENT>", "agent manifest")
+    .argument("<METHOD>", "request method, compared as it stands")
+    .argument("<URL>", "http:// or https:// URL, or host:port with CONNECT")
+    .option("--json", "as JSON, for programs")
+    .addHelpText("after", EXPLAIN_HELP)
+    .action((agent, method, url, options) =>
+      ran(import("./policy.ts").then(({ explain }) => explain(host, agent, method, url, options)))
+    );
+
   root.command("cleanup").summary("remove what killed bottles left behind")
     .description("Find what is left of bottles whose process is gone, ask, and remove it.")
     .option("--yes", "do not ask before the removal")
@@ -122,6 +146,8 @@ export interface CommandEntry {
   readonly options: readonly { readonly flag: string; readonly text: string; readonly takesValue: boolean }[];
   /** What its first argument is, or empty. */
   readonly argument: string;
+  /** Commands below it; empty for one that does something itself. */
+  readonly commands: readonly CommandEntry[];
 }
 
 /** The part of commander's command that the table is made of. */
@@ -147,6 +173,7 @@ function commandTable(root: Declared): readonly CommandEntry[] {
       takesValue: option.required,
     })),
     argument: command.registeredArguments[0]?.name() ?? "",
+    commands: commandTable(command),
   }));
 }
 

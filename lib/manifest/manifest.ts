@@ -13,6 +13,7 @@ import {
   type ManifestPlaces,
 } from "./load.ts";
 import type { BottleManifest, ResolvedAgent } from "./model.ts";
+import { RoutePlaces } from "./places.ts";
 import { AGENT_HINTS, agentObjectSchema, bottleSchema, MANIFEST_NAME, manifestSchema } from "./schema.ts";
 import { Warnings } from "./warnings.ts";
 
@@ -33,12 +34,14 @@ const OBJECT_FILE = "<object>";
 export class Manifest {
   readonly #bottles: ReadonlyMap<string, BottleManifest | OperatorError>;
   readonly #agents: ReadonlyMap<string, ResolvedAgent | OperatorError>;
+  readonly #declared: Declarations["bottles"];
   readonly #unread: OperatorError | undefined;
   readonly #warnings: Warnings;
 
   private constructor(declarations: Declarations, home: string, warnings: Warnings, report: Report) {
     this.#bottles = bottlesOf(declarations, home, report);
     this.#agents = agentsOf(declarations, this.#bottles, home, report);
+    this.#declared = declarations.bottles;
     this.#unread = declarations.unread;
     this.#warnings = warnings;
   }
@@ -104,6 +107,11 @@ export class Manifest {
    */
   warnings(asked?: string): string[] {
     return this.#warnings.lines(asked === undefined ? undefined : this.#agents.get(asked) ?? this.#unread);
+  }
+
+  /** Where the routes of an agent's bottle are declared; the bottle is one that {@linkcode resolve} gave. */
+  routePlaces(bottle: BottleManifest): RoutePlaces {
+    return new RoutePlaces(this.#declared, bottle.name);
   }
 
   /**

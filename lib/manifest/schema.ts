@@ -9,6 +9,7 @@ import { BUNDLE_HOST_NAMES } from "../bottle/guest.ts";
 import { GIT_MODES } from "../egress/git.ts";
 import { methodFault } from "../egress/methods.ts";
 import { prefixFault } from "../egress/path.ts";
+import { LOCAL_HOST } from "../egress/url.ts";
 import { canonicalHost } from "../net/host_name.ts";
 import { parseCidr, parseIp } from "../net/ip.ts";
 import { DEFAULT_TEMPLATE, PROVIDER_TEMPLATES } from "../providers/templates.ts";
@@ -112,7 +113,7 @@ const pipelock = z.strictObject({
 });
 
 // Behind these the agent would find the bundle, or the page of egress itself, and not a host outside.
-const BUNDLE_NAMES: readonly string[] = [...BUNDLE_HOST_NAMES, "localhost", "_egress.local"];
+const BUNDLE_NAMES: readonly string[] = [...BUNDLE_HOST_NAMES, "localhost", LOCAL_HOST];
 
 const route = z.strictObject({
   host: z.string().refine(

@@ -1,16 +1,26 @@
 /** The claude provider: Claude Code, logged in through egress or by the user inside the bottle. */
 
 import { OperatorError } from "../errors.ts";
-import type { ProviderPlan, ProviderRequest } from "./provider.ts";
+import type { ProviderSettings } from "../manifest/model.ts";
+import type { ProviderPlan, ProviderRequest, ProviderRoute } from "./provider.ts";
 
 /** Name of the template. */
 export const CLAUDE = "claude";
 
-/** Host of the service; Claude Code needs no other one. */
+/** Host of the service; Claude Code needs no other one, but for a login inside the bottle. */
 const API_HOST = "api.anthropic.com";
 
 /** What the agent holds instead of a token; egress replaces the header that it is sent in. */
 const TOKEN_PLACEHOLDER = "egress-placeholder";
+
+/** Hosts of Claude Code, which a token of the host is injected on when there is one. */
+export function claudeRoutes({ authToken }: ProviderSettings): readonly ProviderRoute[] {
+  return [{
+    host: API_HOST,
+    ...(authToken === undefined ? {} : { auth: { scheme: "Bearer", tokenRef: authToken } }),
+    tlsPassthrough: true,
+  }];
+}
 
 /**
  * Plans Claude Code.
@@ -46,11 +56,7 @@ export function planClaude(request: ProviderRequest): ProviderPlan {
     files: [{ guestPath: `${guestHome}/.claude.json`, content: claudeConfig(guestHome, request.workdir) }],
     preCopy: [],
     verify: [],
-    routes: [{
-      host: API_HOST,
-      ...(tokenRef === undefined ? {} : { auth: { scheme: "Bearer", tokenRef } }),
-      tlsPassthrough: true,
-    }],
+    routes: claudeRoutes(settings),
     provisionedEnv: {},
     skillDirs: [`${guestHome}/.claude/skills`],
     transcriptDir: `${guestHome}/.claude/projects`,

@@ -2,6 +2,7 @@
 
 import { OperatorError } from "../errors.ts";
 import { escapeUntrusted } from "../escape.ts";
+import type { ProviderSettings } from "../manifest/model.ts";
 import { type CodexLogin, readCodexLogin } from "./codex_auth.ts";
 import type { ProviderPlan, ProviderRequest, ProviderRoute } from "./provider.ts";
 
@@ -16,6 +17,15 @@ const API_HOSTS: readonly string[] = ["api.openai.com", "chatgpt.com"];
 
 /** The guest's certificates: codex has its own trust store and looks at the system's only where this points. */
 const SYSTEM_CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt";
+
+/** Hosts of Codex, which the host's login is injected on when it is lent. */
+export function codexRoutes({ forwardHostCredentials }: ProviderSettings): readonly ProviderRoute[] {
+  return API_HOSTS.map((host) => ({
+    host,
+    ...(forwardHostCredentials ? { auth: { scheme: "Bearer", tokenRef: ACCESS_TOKEN_REF } } : {}),
+    tlsPassthrough: true,
+  }));
+}
 
 /**
  * Plans Codex.
@@ -50,11 +60,7 @@ export async function planCodex(request: ProviderRequest): Promise<ProviderPlan>
       ...(login === undefined ? [] : [{ guestPath: `${codexHome}/auth.json`, content: login.dummyAuthJson }]),
     ],
     ...hostLoginSteps(login, codexHome, guestHome),
-    routes: API_HOSTS.map((host): ProviderRoute => ({
-      host,
-      ...(login === undefined ? {} : { auth: { scheme: "Bearer", tokenRef: ACCESS_TOKEN_REF } }),
-      tlsPassthrough: true,
-    })),
+    routes: codexRoutes(settings),
     provisionedEnv: login === undefined ? {} : { [ACCESS_TOKEN_REF]: login.accessToken },
     skillDirs: [`${guestHome}/.claude/skills`, `${codexHome}/skills`],
   };

@@ -2,11 +2,9 @@
 
 import { faultOf } from "../../lib/egress/denial.ts";
 import { splitTarget } from "../../lib/egress/path.ts";
+import { LOCAL_HOST } from "../../lib/egress/url.ts";
 import type { RequestHead } from "./http/head.ts";
 import type { Policy } from "./policy.ts";
-
-/** Name of egress as the agent asks for it; never resolved, never on a route table. */
-export const LOCAL_HOST = "_egress.local";
 
 /** Whether a host means egress itself. */
 export function isLocalHost(destination: { readonly host: string }): boolean {

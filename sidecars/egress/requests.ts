@@ -4,6 +4,7 @@ import { decide, DEFAULT_PORT } from "../../lib/egress/decide.ts";
 import { denialOf, faultOf } from "../../lib/egress/denial.ts";
 import { isNeverForwarded } from "../../lib/egress/methods.ts";
 import { splitTarget } from "../../lib/egress/path.ts";
+import { splitUrl } from "../../lib/egress/url.ts";
 import type { RouteEntry } from "../../lib/egress/wire.ts";
 import { authority } from "../../lib/net/host_name.ts";
 import type { Egress } from "./context.ts";
@@ -212,15 +213,14 @@ function outgoingHead(
 
 /** `http://host[:port]/path`: what a proxy is sent for a plain request. */
 function plainDestination(head: RequestHead): Destination {
-  const match = /^(https?):\/\/([^/?@]*)([/?].*)?$/i.exec(head.target);
-  if (match === null) {
+  const url = splitUrl(head.target);
+  if (url === undefined) {
     throw new BadMessage("this is a proxy: the request target must be an http:// URL, or CONNECT");
   }
-  if (match[1]!.toLowerCase() === "https") throw new BadMessage("https:// URLs are reached by CONNECT");
-  const rest = match[3] ?? "/";
-  const path = rest.startsWith("?") ? `/${rest}` : rest;
-  if (isLocalHost({ host: match[2]! })) return { scheme: "http", host: match[2]!, port: 80, path };
-  const named = parseAuthority(match[2]!);
+  if (url.scheme === "https") throw new BadMessage("https:// URLs are reached by CONNECT");
+  const { target: path } = url;
+  if (isLocalHost({ host: url.authority })) return { scheme: "http", host: url.authority, port: 80, path };
+  const named = parseAuthority(url.authority);
   if (named === undefined) throw new BadMessage("the request target names no host");
   const port = named.port ?? DEFAULT_PORT.http;
   checkHost(head, named.host, port);

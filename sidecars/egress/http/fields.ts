@@ -1,8 +1,11 @@
 /** Which header lines pass, in which form. */
 
-import { authority, canonicalHost } from "../../../lib/net/host_name.ts";
+import { parseAuthority } from "../../../lib/net/authority.ts";
+import { authority } from "../../../lib/net/host_name.ts";
 import type { Mask } from "./mask.ts";
 import { BadMessage, type Field, listOf, type RequestHead, type ResponseHead, valuesOf } from "./head.ts";
+
+export { type Authority, parseAuthority } from "../../../lib/net/authority.ts";
 
 // Names that carry credentials beside those that say so in their last word.
 const CREDENTIAL_FIELDS: ReadonlySet<string> = new Set([
@@ -207,24 +210,6 @@ export function responseLines(head: ResponseHead, connection: "close" | "upgrade
     lines.push(connection === "close" ? "Connection: close" : "Connection: Upgrade");
   }
   return lines;
-}
-
-/** A host and port as a Host header or a CONNECT target names them. */
-export interface Authority {
-  /** Canonical host. */
-  readonly host: string;
-  /** Undefined: none named. */
-  readonly port: number | undefined;
-}
-
-/** Reads `host`, `host:port`, `[v6]` or `[v6]:port`; undefined for anything else. */
-export function parseAuthority(text: string): Authority | undefined {
-  const match = /^(\[[^\]]*\]|[^:[\]]*)(?::([0-9]{1,5}))?$/.exec(text);
-  if (match === null) return undefined;
-  const host = canonicalHost(match[1]!);
-  const port = match[2] === undefined ? undefined : Number(match[2]);
-  if (host === undefined || (port !== undefined && (port < 1 || port > 65535))) return undefined;
-  return { host, port };
 }
 
 /**

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { withHome } from "../state/folder.ts";
 import { makeHost } from "./fake_host.ts";
 
-const COMMANDS = ["start", "resume", "list", "info", "cleanup", "init", "completions"];
+const COMMANDS = ["start", "resume", "list", "info", "policy", "explain", "cleanup", "init", "completions"];
 
 for (const shell of ["bash", "zsh", "fish"]) {
   Deno.test(`completions: ${shell} knows every command and its options`, async () => {
@@ -31,6 +31,13 @@ const ASKED: readonly { words: string[]; replies: readonly string[] }[] = [
   { words: ["bottle", "start", "--backend", "d"], replies: [""] },
   { words: ["bottle", "start", "--backend", "docker", "d"], replies: ["dev"] },
   { words: ["bottle", "start", "dev", "d"], replies: [""] },
+  { words: ["bottle", "policy", ""], replies: ["explain"] },
+  { words: ["bottle", "policy", "--"], replies: ["--help"] },
+  { words: ["bottle", "policy", "explain", "re"], replies: ["review", "repo-agent"] },
+  { words: ["bottle", "policy", "explain", "--"], replies: ["--json", "--help"] },
+  { words: ["bottle", "policy", "explain", "--json", "d"], replies: ["dev"] },
+  { words: ["bottle", "policy", "explain", "dev", "d"], replies: [""] },
+  { words: ["bottle", "policy", "other", "d"], replies: [""] },
   { words: ["bottle", "start", "dev", "--", "--"], replies: [""] },
 ];
 

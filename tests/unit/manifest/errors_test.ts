@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { parse } from "@std/yaml";
 import { Manifest } from "../../../lib/manifest/manifest.ts";
-import { LOCAL_HOST } from "../../../sidecars/egress/local.ts";
+import { LOCAL_HOST } from "../../../lib/egress/url.ts";
 import { AGENT, BOTTLE, lineOf, makePlaces, markdown } from "./support.ts";
 
 // So that the bottle is asked for.
