@@ -50,9 +50,18 @@ agent_provider:
 #   LANG: \${LANG}
 
 # Hosts that the agent may reach besides its provider's own. Exact names; all else is refused.
+# \`bottle policy explain dev GET https://developer.mozilla.org/\` says what would come of a request.
 egress:
   routes:
+    # For a login of claude inside the bottle; with auth_token it is not needed.
+    - host: platform.claude.com
+      path_allowlist: [/v1/oauth/]
     - host: developer.mozilla.org
+      methods: [GET, HEAD]          # left out: every method
+    # Clone and fetch one repository over HTTPS, and nothing else; pushes never leave this way.
+    # - host: github.com
+    #   path_allowlist: [/me/project.git]
+    #   git: fetch
     # - host: api.github.com
     #   path_allowlist: [/repos/me/project]
     #   auth:

@@ -383,7 +383,9 @@ Deno.test("init writes an example that the loader takes, and never overwrites", 
     const first = planningBackend(home);
     assertEquals(await first.run("init"), 0);
     assertEquals(await first.run("start", "dev", "--dry-run"), 0, first.stderr());
-    assert(first.stderr().includes("developer.mozilla.org"), first.stderr());
+    for (const host of ["developer.mozilla.org [methods:GET,HEAD]", "platform.claude.com"]) {
+      assert(first.stderr().includes(host), first.stderr());
+    }
     await Deno.writeTextFile(`${home}/.bot-bottle/agents/dev.md`, "mine");
     const second = planningBackend(home);
     assertEquals(await second.run("init"), 0);
@@ -405,7 +407,12 @@ Deno.test("init: the commented lines of the example are valid too", () =>
     const second = planningBackend(home, { env });
     assertEquals(await second.run("start", "dev", "--dry-run"), 0, second.stderr());
     for (
-      const part of ["name=Dev Agent (bottle)", "api.github.com [auth:Bearer]", "DATABASE_PASSWORD (asks"]
+      const part of [
+        "name=Dev Agent (bottle)",
+        "api.github.com [auth:Bearer]",
+        "github.com [git:fetch]",
+        "DATABASE_PASSWORD (asks",
+      ]
     ) {
       assert(second.stderr().includes(part), second.stderr());
     }
