@@ -40,14 +40,21 @@ export function homeOf(host: CliHost): string {
  * The backend of a name.
  *
  * @param where what named it, for the message
+ * @param status exit status when there is none: 2 where the command line named it. @default 1
  * @throws {OperatorError} when there is none; the message lists the names
  */
-export async function backendOf(backends: Backends, name: string, where: string): Promise<Backend> {
+export async function backendOf(
+  backends: Backends,
+  name: string,
+  where: string,
+  status: 1 | 2 = 1,
+): Promise<Backend> {
   const load = Object.hasOwn(backends, name) ? backends[name] : undefined;
   if (load !== undefined) return await load();
   const names = Object.keys(backends);
   throw new OperatorError(`${where}: there is no backend '${escapeUntrusted(name)}'`, {
     mend: knownNames(name, names),
+    status,
   });
 }
 

@@ -1,7 +1,9 @@
 /** The command tree: declarations only. Each action is imported when it runs, so that `--help` stays fast. */
 
 import { Command } from "@commander-js/extra-typings";
+import { OperatorError } from "../errors.ts";
 import { escapeUntrusted } from "../escape.ts";
+import { knownNames } from "../state/known_names.ts";
 import type { CliHost } from "./host.ts";
 
 /** What parsing a command line leads to. */
@@ -44,10 +46,20 @@ export function makeProgram(host: CliHost, agentArgs: readonly string[]): Progra
     .showSuggestionAfterError(true)
     .configureOutput({
       writeOut: (text) => host.output.print(text),
-      writeErr: (text) => host.output.say(text.trimEnd()),
+      writeErr: (text) => host.output.trace(text.trimEnd()),
       outputError: (text) => host.output.error(usageLine(text)),
     })
     .addHelpText("after", EXAMPLES);
+  // `-p` and a prompt are meant for the agent program more often than they are mistyped.
+  const agentOutput = {
+    outputError: (text: string) => {
+      const line = usageLine(text);
+      const stray = /^(unknown option (?!.*Did you mean)|too many arguments)/.test(line);
+      host.output.error(
+        stray ? `${line.replace(/\.$/, "")}; what is for the agent program goes after --` : line,
+      );
+    },
+  };
   let status = 0;
   const ran = async (action: Promise<number>): Promise<void> => {
     status = await action;
@@ -62,6 +74,7 @@ export function makeProgram(host: CliHost, agentArgs: readonly string[]): Progra
     .option("--yes", "do not ask before the start")
     .option("--remote-control", "let the agent be controlled from elsewhere, where it can be")
     .usage("[options] AGENT [-- ARGS...]")
+    .configureOutput(agentOutput)
     .addHelpText("after", `${AFTER_DASHES}  bottle start dev --cwd\n  bottle start dev --yes -- -p "hello"`)
     .action((agent, options) =>
       ran(import("./start.ts").then(({ start }) => start(host, agent, { ...options, args: agentArgs })))
@@ -74,6 +87,7 @@ export function makeProgram(host: CliHost, agentArgs: readonly string[]): Progra
     .option("--yes", "do not ask before the start")
     .option("--remote-control", "let the agent be controlled from elsewhere, where it can be")
     .usage("[options] IDENTITY [-- ARGS...]")
+    .configureOutput(agentOutput)
     .addHelpText("after", `${AFTER_DASHES}  bottle resume dev-x7k2q`)
     .action((identity, options) =>
       ran(import("./resume.ts").then(({ resume }) => resume(host, identity, { ...options, args: agentArgs })))
@@ -130,10 +144,21 @@ export function makeProgram(host: CliHost, agentArgs: readonly string[]): Progra
 
   return {
     async run(argv: readonly string[]): Promise<number> {
+      refuseUnknownHelp(argv, root.commands.map((command) => command.name()));
       await root.parseAsync([...argv], { from: "user" });
       return status;
     },
   };
+}
+
+/** commander answers `help strat` with the help of everything. */
+function refuseUnknownHelp([first, name]: readonly string[], names: readonly string[]): void {
+  if (first !== "help" || name === undefined || name.startsWith("-")) return;
+  if (name === "help" || names.includes(name)) return;
+  throw new OperatorError(`unknown command '${escapeUntrusted(name)}'`, {
+    mend: knownNames(name, names),
+    status: 2,
+  });
 }
 
 /** A command as the completion scripts see it. */

@@ -54,7 +54,8 @@ export async function resume(host: CliHost, identity: string, options: ResumeOpt
 }
 
 async function unknownBottle(home: string, identity: string): Promise<Metadata> {
-  const near = suggest(identity, await listIdentities(home));
+  // A folder without metadata is there by this very name: no bottle to resume.
+  const near = suggest(identity, (await listIdentities(home)).filter((other) => other !== identity));
   throw new OperatorError(`no bottle ${identity} was kept`, {
     mend: near === undefined ? "start one with `bottle start AGENT`" : `did you mean ${near}?`,
   });

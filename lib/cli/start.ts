@@ -26,10 +26,13 @@ export async function start(host: CliHost, agent: string, options: StartOptions)
   const home = homeOf(host);
   const cwd = host.cwd();
   const settings = await loadSettings(host.env, home);
-  const [name, where] = options.backend === undefined
-    ? [settings.backend ?? DEFAULT_BACKEND, placeOf(settings, "BOT_BOTTLE_BACKEND")]
-    : [options.backend, "--backend"];
-  const backend = await backendOf(host.backends, name, where);
+  const backend = options.backend === undefined
+    ? await backendOf(
+      host.backends,
+      settings.backend ?? DEFAULT_BACKEND,
+      placeOf(settings, "BOT_BOTTLE_BACKEND"),
+    )
+    : await backendOf(host.backends, options.backend, "--backend", 2);
   const manifest = await Manifest.load({ home, cwd });
   for (const warning of manifest.warnings(agent)) host.output.warn(warning);
   const run: AgentRun = {

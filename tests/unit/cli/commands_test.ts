@@ -119,7 +119,7 @@ const REFUSED: readonly {
   {
     title: "an unknown backend",
     argv: ["start", "dev", "--backend", "dokcer"],
-    status: 1,
+    status: 2,
     says: "--backend: there is no backend 'dokcer'; did you mean docker?",
   },
   {
@@ -221,6 +221,20 @@ Deno.test("resume: a backend that this version does not have is named", () =>
     const { run, stderr } = withBackend(home);
     assertEquals(await run("resume", "dev-abc12", "--yes"), 1);
     assert(stderr().includes("bottle dev-abc12: there is no backend 'smolmachines'"), stderr());
+  }));
+
+Deno.test("resume: what has a folder and no metadata is not suggested in its own place", () =>
+  withManifests(async (home) => {
+    await Deno.mkdir(statePaths(home, "dev-abc12").dir, { recursive: true });
+    const { run, stderr } = withBackend(home);
+    assertEquals(await run("resume", "dev-abc12", "--yes"), 1);
+    assertEquals(
+      stderr(),
+      "bottle: error: no bottle dev-abc12 was kept; start one with `bottle start AGENT`\n",
+    );
+    await makeState(home, "dev-abc13", "");
+    assertEquals(await run("resume", "dev-abc12", "--yes"), 1);
+    assert(stderr().endsWith("no bottle dev-abc12 was kept; did you mean dev-abc13?\n"), stderr());
   }));
 
 Deno.test("resume: a running bottle is refused", () =>

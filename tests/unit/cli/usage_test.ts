@@ -8,8 +8,20 @@ const USAGE: readonly { argv: string[]; says: string }[] = [
   { argv: ["start"], says: "missing required argument 'AGENT'" },
   { argv: ["start", "dev", "--bakend", "x"], says: "unknown option '--bakend' (Did you mean --backend?)" },
   { argv: ["start", "dev", "--backend"], says: "option '--backend <NAME>' argument missing" },
-  { argv: ["start", "dev", "-p", "hi"], says: "unknown option '-p'" },
-  { argv: ["start", "dev", "hello"], says: "too many arguments" },
+  {
+    argv: ["start", "dev", "-p", "hi"],
+    says: "unknown option '-p'; what is for the agent program goes after --\n",
+  },
+  {
+    argv: ["start", "dev", "hello"],
+    says: "got 2: dev, hello; what is for the agent program goes after --\n",
+  },
+  { argv: ["resume", "dev-abc12", "-p"], says: "unknown option '-p'; what is for the agent program" },
+  { argv: ["list", "-p"], says: "unknown option '-p'\n" },
+  { argv: ["help", "strat"], says: "unknown command 'strat'; did you mean start?\n" },
+  { argv: ["help", "\x1b[31m"], says: "unknown command '\\u{1b}[31m'; known: start, " },
+  { argv: ["policy", "explian", "dev"], says: "unknown command 'explian' (Did you mean explain?)" },
+  { argv: ["policy", "explain", "dev", "GET"], says: "missing required argument 'URL'" },
   { argv: ["resume", "dev-abc12", "--cwd"], says: "unknown option '--cwd'" },
   { argv: ["list", "extra"], says: "too many arguments" },
   { argv: ["list", "--", "extra"], says: "arguments after -- go to the agent" },
@@ -34,10 +46,27 @@ Deno.test("no command: the help on standard error, status 2", async () => {
   const { run, stderr, stdout } = makeHost();
   assertEquals(await run(), 2);
   assertEquals(stdout(), "");
-  assert(stderr().includes("Usage: bottle"), stderr());
+  assert(stderr().startsWith("Usage: bottle [options] [command]\n"), stderr());
+  assert(!stderr().includes("bottle: "), stderr());
 });
 
-for (const argv of [["--help"], ["help"], ["start", "--help"], ["help", "resume"], ["completions", "-h"]]) {
+Deno.test("a group without its command: the group's help on standard error, status 2", async () => {
+  const { run, stderr, stdout } = makeHost();
+  assertEquals(await run("policy"), 2);
+  assertEquals(stdout(), "");
+  assert(stderr().startsWith("Usage: bottle policy ") && stderr().includes("explain"), stderr());
+});
+
+const HELP = [
+  ["--help"],
+  ["help"],
+  ["start", "--help"],
+  ["help", "resume"],
+  ["completions", "-h"],
+  ["policy", "explain", "--help"],
+];
+
+for (const argv of HELP) {
   Deno.test(`help: bottle ${argv.join(" ")} has examples on standard output, status 0`, async () => {
     const { run, stderr, stdout } = makeHost();
     assertEquals(await run(...argv), 0);
