@@ -51,8 +51,8 @@ const RULES: Readonly<
     `Take what you need from a clone. ${PROPOSE}`,
   ],
   method: (host, methods) => [
-    `${host} is open for these methods only: ${methods}; names are compared as they stand, and a header or query ` +
-    "parameter that asks for another method counts as that method",
+    `${host} is open for these methods only: ${methods}; they are compared as they stand, and one that the query ` +
+    "asks for, such as _method=DELETE, counts too",
     `Use one of them if that serves. ${PROPOSE}`,
   ],
   "auth-needs-tls": (host) => [
