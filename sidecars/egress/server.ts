@@ -1,81 +1,88 @@
 /** Accepts the agent's connections: plain requests are served as they are, CONNECT is terminated with a leaf. */
 
-import { createServer, type Server, type Socket } from "node:net";
-import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
 import { decideHost } from "../../lib/egress/decide.ts";
 import { denialOf, faultOf } from "../../lib/egress/denial.ts";
 import { canonicalHost } from "../../lib/net/host_name.ts";
-import type { Leaf } from "../../lib/tls/leaf.ts";
+import { readClientHello } from "./client_hello.ts";
 import type { Egress } from "./context.ts";
 import { checkHost, parseAuthority } from "./http/fields.ts";
 import { BadMessage, requestFraming, type RequestHead, valuesOf } from "./http/head.ts";
 import { toBytes } from "./http/wire_reader.ts";
 import { Peer } from "./peer.ts";
 import { nextHead, servePlain, serveTunnel } from "./requests.ts";
-import { NodeStream, readGateOf } from "./streams.ts";
+import { DenoStream } from "./streams.ts";
+import { Terminator } from "./terminator.ts";
+import { passOn } from "./tunnel.ts";
 import type { Target } from "./upstream.ts";
+
+const ACCEPT_PAUSE = 50;
 
 /** The listening proxy. */
 export class EgressServer {
   readonly #egress: Egress;
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-  readonly #contexts = new WeakMap<Leaf, SecureContext>();
+  readonly #terminator: Terminator;
+  readonly #streams = new Set<DenoStream>();
+  #listener: Deno.TcpListener | undefined;
 
   /** Makes a proxy that does not listen yet. */
   constructor(egress: Egress) {
     this.#egress = egress;
-    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => {
-      this.#accept(socket);
-    });
+    this.#terminator = new Terminator(egress.leaves, egress.limits.leaves);
   }
 
-  /** Listens. @returns the port, which matters when 0 was asked for; rejects when the address cannot be had */
-  listen(hostname: string, port: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(port, hostname, () => {
-        const address = this.#server.address();
-        resolve(typeof address === "object" && address !== null ? address.port : port);
-      });
-    });
+  /** Listens. @returns the port, which matters when 0 was asked for; throws when the address cannot be had */
+  listen(hostname: string, port: number): number {
+    this.#listener = Deno.listen({ hostname, port });
+    void this.#acceptAll(this.#listener);
+    return this.#listener.addr.port;
   }
 
   /** Client connections open now. */
   get connections(): number {
-    return this.#sockets.size;
+    return this.#streams.size;
   }
 
   /** Stops listening and cuts all connections. */
   close(): void {
-    this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
+    this.#listener?.close();
+    this.#terminator.close();
+    for (const stream of this.#streams) stream.destroy();
   }
 
-  #accept(socket: Socket): void {
-    // Stays for the socket's life: an error that nobody waits for must not end the program.
-    socket.on("error", () => {});
-    this.#sockets.add(socket);
-    socket.once("close", () => this.#sockets.delete(socket));
-    const stream = new NodeStream(socket);
-    const watch = this.#egress.watches.start(() => {
-      stream.destroy();
-      socket.destroy();
-    });
-    const peer = new Peer(stream, watch);
-    this.#serve(peer, stream, socket)
-      .catch(() => socket.destroy())
-      .finally(() => watch[Symbol.dispose]());
+  async #acceptAll(listener: Deno.TcpListener): Promise<void> {
+    for (;;) {
+      try {
+        this.#accept(await listener.accept());
+      } catch (error) {
+        if (error instanceof Deno.errors.BadResource) return;
+        // Out of descriptors, or a client that was gone before it was accepted.
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE));
+      }
+    }
   }
 
-  async #serve(peer: Peer, stream: NodeStream, socket: Socket): Promise<void> {
+  #accept(conn: Deno.TcpConn): void {
+    conn.setNoDelay(true);
+    const stream = new DenoStream(conn);
+    this.#streams.add(stream);
+    void stream.released.then(() => this.#streams.delete(stream));
+    const watch = this.#egress.watches.start(() => stream.destroy());
+    this.#serve(new Peer(stream, watch))
+      .catch(() => {})
+      .finally(() => {
+        stream.destroy();
+        watch[Symbol.dispose]();
+      });
+  }
+
+  async #serve(peer: Peer): Promise<void> {
     const { limits } = this.#egress;
     try {
-      if (this.#sockets.size > limits.connections) throw new BadMessage("too many connections are open", 503);
+      if (this.#streams.size > limits.connections) throw new BadMessage("too many connections are open", 503);
       const head = await nextHead(this.#egress, peer, true);
-      if (head === undefined) return stream.destroy();
+      if (head === undefined) return;
       if (head.method !== "CONNECT") return await servePlain(this.#egress, peer, head);
-      await this.#connect(peer, stream, socket, head);
+      await this.#connect(peer, head);
     } catch (error) {
       if (!(error instanceof BadMessage)) throw error;
       this.#log("", "", "fault", "bad-request", error.status, performance.now());
@@ -85,7 +92,7 @@ export class EgressServer {
   }
 
   /** Judges a CONNECT and, if its host may be reached, serves the tunnel. */
-  async #connect(peer: Peer, stream: NodeStream, socket: Socket, head: RequestHead): Promise<void> {
+  async #connect(peer: Peer, head: RequestHead): Promise<void> {
     const start = performance.now();
     const target = connectTarget(head);
     const verdict = decideHost(this.#egress.policy.table, target);
@@ -94,56 +101,48 @@ export class EgressServer {
       await peer.answer({ ...denialOf(verdict.rule, target.host, verdict.detail), close: true });
       return await peer.closeGently(this.#egress.limits);
     }
-    if (peer.reader.buffered > 0 || stream.queued) {
-      throw new BadMessage("bytes came before the tunnel was open");
-    }
+    if (peer.reader.buffered > 0) throw new BadMessage("bytes came before the tunnel was open");
     peer.watch.within(this.#egress.limits.handshakeTimeout);
-    const leaf = await this.#egress.leaves.leafFor(target.host);
-    // In one turn: the 200 is on its way before the hello can come, and the hello finds TLS reading.
-    void peer.stream.write(toBytes("HTTP/1.1 200 Connection established\r\n\r\n")).catch(() => {});
-    const gate = readGateOf(socket);
-    const tls = await this.#terminate(stream.release(), leaf, target.host).catch((error: unknown) => {
+    peer.out.push(toBytes("HTTP/1.1 200 Connection established\r\n\r\n"));
+    await peer.out.flush();
+    const inside = await this.#terminate(peer, target.host).catch((error: unknown) => {
       const rule = error instanceof ServerNameMismatch ? "sni" : "tls-handshake";
       this.#log("CONNECT", target.host, rule === "sni" ? "deny" : "fault", rule, 0, start);
-      throw error;
+      // There is no request to answer, and the client expects TLS.
+      return undefined;
     });
-    const inner = new NodeStream(tls, gate);
-    // The outer deadline still rules the socket; the inner peer moves it.
-    await serveTunnel(this.#egress, new Peer(inner, peer.watch), target);
-    socket.destroySoon();
+    if (inside === undefined) return;
+    await serveTunnel(this.#egress, inside.peer, target);
+    // What was said last is on its way.
+    peer.watch.within(this.#egress.limits.lingerTimeout);
+    await inside.outward;
   }
 
-  /** Terminates TLS for one host; rejects when the handshake fails or names another server. */
-  #terminate(socket: Socket, leaf: Leaf, host: string): Promise<TLSSocket> {
-    const context = this.#contextOf(leaf);
-    return new Promise((resolve, reject) => {
-      const tls = new TLSSocket(socket, {
-        isServer: true,
-        secureContext: context,
-        ALPNProtocols: ["http/1.1"],
-      });
-      tls.on("error", reject);
-      tls.once("close", () => reject(new Error("closed during the handshake")));
-      tls.once("secure", () => {
-        // Looked at here and not in an SNICallback: with one, Deno keeps each TLS connection's memory for ever.
-        const named: unknown = "servername" in tls ? tls.servername : undefined;
-        // None: the hello names no server, as for an IP address.
-        if (typeof named === "string" && named !== "" && canonicalHost(named) !== host) {
-          tls.destroy();
-          return reject(new ServerNameMismatch());
-        }
-        resolve(tls);
-      });
-    });
-  }
-
-  #contextOf(leaf: Leaf): SecureContext {
-    let context = this.#contexts.get(leaf);
-    if (context === undefined) {
-      context = createSecureContext({ cert: leaf.certPem, key: leaf.keyPem, minVersion: "TLSv1.2" });
-      this.#contexts.set(leaf, context);
+  /** Terminates TLS for one host. Throws when the handshake fails or names another server. */
+  async #terminate(peer: Peer, host: string): Promise<{ peer: Peer; outward: Promise<void> }> {
+    const hello = await readClientHello(peer.reader);
+    // None: as for an IP address.
+    if (hello.serverName !== undefined && canonicalHost(hello.serverName) !== host) {
+      throw new ServerNameMismatch();
     }
-    return context;
+    const { outer, inner } = await this.#terminator.open(host);
+    const inside = new Peer(new DenoStream(inner), peer.watch);
+    const between = new Peer(new DenoStream(outer), peer.watch);
+    const cut = () => {
+      peer.stream.destroy();
+      between.stream.destroy();
+    };
+    between.out.push(hello.bytes);
+    passOn(peer, between, TUNNEL).catch(cut);
+    const outward = passOn(between, peer, TUNNEL).catch(cut);
+    try {
+      await inner.handshake();
+    } catch (error) {
+      inside.stream.destroy();
+      await outward;
+      throw error;
+    }
+    return { peer: inside, outward };
   }
 
   #log(
@@ -158,6 +157,9 @@ export class EgressServer {
     this.#egress.log.add({ method, host, verdict, rule, status, bytesUp: 0, bytesDown: 0, ms });
   }
 }
+
+/** Of TLS inside a tunnel every byte passes; the inner peer keeps its time. */
+const TUNNEL = { onProgress: () => {}, trailerBytes: 0, isForbiddenTrailer: () => true };
 
 /** The hello of TLS names another server than CONNECT did. */
 class ServerNameMismatch extends Error {

@@ -25,8 +25,8 @@ export async function relay(
 ): Promise<void> {
   try {
     await Promise.all([
-      oneWay(client, upstream, options),
-      oneWay(upstream, client, { ...options, mask }),
+      passOn(client, upstream, options),
+      passOn(upstream, client, { ...options, mask }),
     ]);
   } catch {
     // A tunnel that breaks on one side ends on both; there is nobody to tell.
@@ -35,7 +35,8 @@ export async function relay(
   }
 }
 
-async function oneWay(from: TunnelEnd, to: TunnelEnd, options: PumpOptions): Promise<void> {
+/** Moves bytes one way until they end, and passes the end on. */
+export async function passOn(from: TunnelEnd, to: TunnelEnd, options: PumpOptions): Promise<void> {
   await pumpBody(from.reader, to.out, { kind: "close" }, options);
   await to.stream.endWrite();
 }
