@@ -37,6 +37,10 @@ export class Wire {
       clearTimeout(timer)
     );
     if (size === null) return false;
+    if (this.#buffer.length === 0) {
+      this.#buffer = part.subarray(0, size);
+      return true;
+    }
     const joined = new Uint8Array(this.#buffer.length + size);
     joined.set(this.#buffer);
     joined.set(part.subarray(0, size), this.#buffer.length);
