@@ -18,6 +18,7 @@ export function text(data: Uint8Array): string {
 export class Wire {
   readonly conn: Deno.Conn;
   #buffer = new Uint8Array(0);
+  #spare = new Uint8Array(0);
 
   constructor(conn: Deno.Conn) {
     this.conn = conn;
@@ -30,13 +31,16 @@ export class Wire {
 
   /** More bytes; false at the end. Fails when nothing comes for 20 s. */
   async fill(): Promise<boolean> {
-    const part = new Uint8Array(64 * 1024);
+    // Bytes that were given out are never overwritten.
+    if (this.#spare.length < 16 * 1024) this.#spare = new Uint8Array(256 * 1024);
+    const part = this.#spare;
     const silence = Promise.withResolvers<never>();
     const timer = setTimeout(() => silence.reject(new Error("nothing came for 20 s")), 20_000);
     const size = await Promise.race([this.conn.read(part), silence.promise]).finally(() =>
       clearTimeout(timer)
     );
     if (size === null) return false;
+    this.#spare = part.subarray(size);
     if (this.#buffer.length === 0) {
       this.#buffer = part.subarray(0, size);
       return true;
@@ -70,6 +74,17 @@ export class Wire {
     const taken = this.#buffer.slice(0, size);
     this.#buffer = this.#buffer.slice(size);
     return taken;
+  }
+
+  /** Exactly so many bytes, in the pieces in which they come. */
+  async *pieces(size: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    for (let left = size; left > 0;) {
+      if (this.#buffer.length === 0 && !await this.fill()) throw new Error("ended early");
+      const piece = this.#buffer.subarray(0, left);
+      this.#buffer = this.#buffer.subarray(piece.length);
+      left -= piece.length;
+      yield piece;
+    }
   }
 
   /** Whatever is at hand, or comes next; empty at the end. */
