@@ -90,7 +90,8 @@ class Exchange {
     this.#limits = limits;
     this.#upStart = upstream.out.total;
     this.#pump = {
-      onProgress: () => peer.watch.within(limits.idleTimeout),
+      // Not once it is over: a body left behind must not move the deadline of what comes after it.
+      onProgress: () => this.#over || peer.watch.within(limits.idleTimeout),
       trailerBytes: limits.headBytes,
       isForbiddenTrailer,
     };
@@ -119,11 +120,13 @@ class Exchange {
       if (head.status === 101) return await this.#switchProtocols(head);
     } catch (error) {
       stream.destroy();
-      await sending;
+      // A body is not waited for: its client may be waiting for this very answer. What it still sends finds upstream
+      // closed; what was wrong with it is known by now.
+      if (this.#outgoing.framing.kind === "none") await sending;
       throw this.#causeOf(error);
     }
     const framing = responseFraming(head, this.#outgoing.head.method);
-    const { reusable, cut } = await this.#receive(head, framing, upstreams, sending);
+    const { reusable, cut } = await this.#receive(head, framing, upstreams);
     return { status: head.status, bytesUp: this.#bytesUp, reusable, ...cut !== undefined && { cut } };
   }
 
@@ -169,7 +172,6 @@ class Exchange {
     head: ResponseHead,
     framing: Framing,
     upstreams: Upstreams,
-    sending: Promise<void>,
   ): Promise<{ reusable: boolean; cut?: string }> {
     const { reader, stream } = this.#upstream;
     // The answer to a body's last byte can be seen before the write of that byte is.
@@ -181,7 +183,6 @@ class Exchange {
       await pumpBody(reader, this.#peer.out, framing, { ...this.#pump, mask: this.#outgoing.mask });
     } catch (error) {
       stream.destroy();
-      await sending;
       return { reusable: false, cut: error instanceof Error ? error.message : String(error) };
     }
     const clean = this.#requestDone && framing.kind !== "close" && head.minor === 1 && !saysClose(head);
