@@ -58,7 +58,7 @@ export async function exchange(
 ): Promise<Outcome> {
   peer.watch.within(limits.dialTimeout * 2);
   const repeatable = outgoing.framing.kind === "none" && REPEATABLE.has(outgoing.head.method);
-  let connection = await upstreams.acquire(outgoing.target, false);
+  let connection = await upstreams.acquire(outgoing.target, false, repeatable);
   try {
     return await new Exchange(peer, connection, outgoing, limits).run(upstreams);
   } catch (error) {

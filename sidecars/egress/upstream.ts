@@ -11,6 +11,8 @@ import { type ByteStream, DenoStream } from "./streams.ts";
 
 /** Longest text of the next proxy's refusal that is passed on. */
 const REFUSAL_BYTES = 4096;
+/** An upstream that ends a connection this soon after an answer, in milliseconds, never meant to keep it. */
+const HASTE = 100;
 
 /** Upstream could not be reached, or the next proxy refused. */
 export class UpstreamError extends Error {
@@ -62,6 +64,8 @@ interface Idle {
 export class Upstreams {
   readonly #options: UpstreamOptions;
   readonly #idle = new Map<string, Idle[]>();
+  /** Pools whose upstream has served twice on one connection. */
+  readonly #keeping = new Set<string>();
 
   /** Makes an empty pool. */
   constructor(options: UpstreamOptions) {
@@ -78,10 +82,18 @@ export class Upstreams {
     return this.#idle.values().reduce((sum, list) => sum + list.length, 0);
   }
 
-  /** A connection for a target. @throws {UpstreamError} */
-  async acquire(target: Target, fresh: boolean): Promise<UpstreamConnection> {
+  /**
+   * A connection for a target.
+   *
+   * Some upstreams (pipelock, where it looks inside TLS) end each connection behind the answer without saying so. A
+   * request that meets this can be sent again or is lost, so one that cannot be repeated takes no connection that may
+   * be about to end.
+   *
+   * @throws {UpstreamError}
+   */
+  async acquire(target: Target, fresh: boolean, repeatable = true): Promise<UpstreamConnection> {
     const key = this.#keyOf(target);
-    const pooled = fresh ? undefined : this.#takeIdle(key);
+    const pooled = fresh ? undefined : this.#takeIdle(key, repeatable || this.#keeping.has(key));
     return pooled ?? await this.#dial(target, key);
   }
 
@@ -91,6 +103,7 @@ export class Upstreams {
       connection.stream.destroy();
       return;
     }
+    if (connection.reused) this.#keeping.add(connection.key);
     connection.reused = true;
     const idle: Idle = { connection, since: performance.now() };
     const list = this.#idle.get(connection.key) ?? [];
@@ -98,7 +111,9 @@ export class Upstreams {
     list.push(idle);
     // Whatever arrives on an idle connection, bytes included, ends its use: an answer that nobody asked for.
     const drop = () => {
-      if (this.#remove(connection.key, idle)) connection.stream.destroy();
+      if (!this.#remove(connection.key, idle)) return;
+      if (performance.now() - idle.since < HASTE) this.#keeping.delete(connection.key);
+      connection.stream.destroy();
     };
     connection.reader.readAhead().then(drop, drop);
   }
@@ -124,11 +139,12 @@ export class Upstreams {
     return `${target.scheme} ${authority(target.host, target.port)}`;
   }
 
-  #takeIdle(key: string): UpstreamConnection | undefined {
-    const list = this.#idle.get(key);
-    const idle = list?.pop();
-    if (list?.length === 0) this.#idle.delete(key);
-    return idle?.connection;
+  #takeIdle(key: string, any: boolean): UpstreamConnection | undefined {
+    const settled = performance.now() - HASTE;
+    const idle = this.#idle.get(key)?.findLast(({ since }) => any || since < settled);
+    if (idle === undefined) return undefined;
+    this.#remove(key, idle);
+    return idle.connection;
   }
 
   #remove(key: string, idle: Idle): boolean {

@@ -83,20 +83,3 @@ Deno.test("a client that half-closes after its request still gets the answer", a
   assertEquals((await wire.response()).body, "late");
   wire.close();
 });
-
-Deno.test("a repeatable request survives a pooled connection that was closed at the wrong moment", async () => {
-  await using w = await world(async (wire, connection) => {
-    await wire.head();
-    await wire.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na");
-    // The first connection takes a second request and dies without a word.
-    await wire.head();
-    if (connection > 0) await wire.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb");
-  });
-  const wire = await w.tunnel("a.test");
-  for (let round = 0; round < 2; round++) {
-    await wire.send(GET);
-    assertEquals((await wire.response()).body, "a");
-  }
-  assertEquals(w.connections("a.test"), 2);
-  wire.close();
-});
