@@ -8,9 +8,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { EgressRoute } from "../../../lib/egress/model.ts";
 import { renderRoutes } from "../../../lib/egress/wire.ts";
-import { pipelockConfig, renderPipelockConfig } from "../../../lib/pipelock/config.ts";
-import { mintCa } from "../../../lib/tls/ca.ts";
-import { makePki, openTunnel, type Pki, type Script, startEgress, text, Wire } from "./support.ts";
+import { startPipelock } from "./next_proxy.ts";
+import { makePki, openTunnel, type Script, startEgress, text, Wire } from "./support.ts";
 
 const INSPECTED = "127.77.0.1";
 const PASSED = "127.77.0.2";
@@ -34,48 +33,6 @@ function route(host: string, more: Partial<EgressRoute> = {}): EgressRoute {
 }
 
 const AUTH = { scheme: "Bearer", tokenRef: "HOST_TOKEN", slot: "EGRESS_TOKEN_0" } as const;
-
-async function startPipelock(pki: Pki, routes: readonly EgressRoute[]) {
-  const program = Deno.env.get("BOT_BOTTLE_TEST_PIPELOCK");
-  if (program === undefined) throw new Error("BOT_BOTTLE_TEST_PIPELOCK must name the pipelock program");
-  const ca = await mintCa("pipelock test CA");
-  const paths = { ca_cert: `${pki.dir}/pipelock-ca.pem`, ca_key: `${pki.dir}/pipelock-ca-key.pem` };
-  await Deno.writeTextFile(paths.ca_cert, ca.certPem);
-  await Deno.writeTextFile(paths.ca_key, ca.keyPem, { mode: 0o600 });
-  const config = pipelockConfig({ routes, extraHosts: [] });
-  const file = `${pki.dir}/pipelock.yaml`;
-  await Deno.writeTextFile(
-    file,
-    renderPipelockConfig({ ...config, tls_interception: { ...config.tls_interception, ...paths } }),
-  );
-  const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const port = probe.addr.port;
-  probe.close();
-  const child = new Deno.Command(program, {
-    args: ["run", "-c", file, "-l", `127.0.0.1:${port}`],
-    clearEnv: true,
-    env: { PATH: Deno.env.get("PATH") ?? "", HOME: pki.dir, SSL_CERT_FILE: `${pki.dir}/upstream-ca.pem` },
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  for (let tries = 0;; tries++) {
-    try {
-      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-      break;
-    } catch (error) {
-      if (tries > 200) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-  let alive = true;
-  const stop = async () => {
-    if (alive) child.kill("SIGKILL");
-    alive = false;
-    await child.status;
-  };
-  return { port, ca: ca.certPem, close: stop };
-}
 
 async function world(script: Script) {
   await using stack = new AsyncDisposableStack();

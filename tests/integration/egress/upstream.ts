@@ -50,8 +50,8 @@ export async function startUpstream(
   host: string,
   script: Script,
   tls = true,
+  address = { hostname: "127.0.0.1", port: 0 },
 ): Promise<Running & { port: number; connections: () => number }> {
-  const address = { hostname: "127.0.0.1", port: 0 };
   const listener = tls
     ? Deno.listenTls({ ...address, ...await pki.leaf(host), alpnProtocols: ["http/1.1"] })
     : Deno.listen(address);
@@ -81,8 +81,9 @@ export async function startUpstream(
 /** Stands where pipelock stands: a CONNECT proxy that maps hosts to local ports, and forwards absolute-form requests. */
 export function startConnectProxy(
   ports: Record<string, number>,
+  listenPort = 0,
 ): Running & { port: number; seen: string[] } {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: listenPort });
   const seen: string[] = [];
   const open = new Set<Deno.Conn>();
   const serve = async (conn: Deno.Conn) => {
