@@ -33,8 +33,12 @@ export function splitTarget(target: string): { readonly path: string; readonly q
     : { path: target.slice(0, mark), query: target.slice(mark + 1) };
 }
 
+/** What every server reads in one way: segments of unreserved characters, none empty and none that begins with a dot. */
+const PLAIN_PATH = /^(?:\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*\/?$/;
+
 /** Computes the readings of a path (without query). */
 export function readPath(path: string): PathReadings {
+  if (path !== "" && PLAIN_PATH.test(path)) return { texts: [path], ambiguity: undefined };
   const texts = [decodeUnreserved(path)];
   let ambiguity = path.startsWith("/") ? undefined : "it does not begin with a slash";
   // Only as sent: one decoding later a lone percent sign is what `%25` stood for.

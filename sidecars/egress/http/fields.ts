@@ -220,6 +220,8 @@ export function responseLines(head: ResponseHead, connection: "close" | "upgrade
 export function checkHost(head: RequestHead, host: string, port: number): void {
   const hosts = valuesOf(head.fields, "host");
   if (hosts.length !== 1) throw new BadMessage(hosts.length === 0 ? "Host is missing" : "Host stands twice");
+  // What almost every request has; the host is canonical.
+  if (hosts[0] === authority(host)) return;
   const named = parseAuthority(hosts[0]!);
   if (named?.host !== host || (named.port ?? port) !== port) {
     throw new BadMessage(`the Host header does not name ${authority(host)}`, 421);
