@@ -15,4 +15,6 @@ export interface Egress {
   readonly log: AccessLog;
   readonly limits: Limits;
   readonly watches: Watches;
+  /** HTTP/2 streams open now, on all connections. */
+  readonly streams: Set<unknown>;
 }

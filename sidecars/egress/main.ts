@@ -35,7 +35,15 @@ async function run(options: Options): Promise<void> {
     limits,
   });
   const leaves = new LazyLeaves(await loadCa(caCert, caKey), limits.leaves);
-  const server = new EgressServer({ policy, leaves, upstreams, log, limits, watches: new Watches() });
+  const server = new EgressServer({
+    policy,
+    leaves,
+    upstreams,
+    log,
+    limits,
+    watches: new Watches(),
+    streams: new Set(),
+  });
   Deno.addSignalListener("SIGHUP", () => void reload(policy, options.routes));
   const stopped = signalled("SIGTERM", "SIGINT");
   const port = await server.listen(options.listen.hostname, options.listen.port);

@@ -23,7 +23,7 @@ export interface Destination extends Target {
 }
 
 /** What one request came to. */
-interface Handled {
+export interface Handled {
   readonly verdict: "allow" | "deny" | "fault" | "local";
   readonly rule: string;
   readonly status: number;
@@ -46,12 +46,23 @@ export async function nextHead(egress: Egress, peer: Peer, first: boolean): Prom
  * @param tunnel the host and port that CONNECT named and TLS was terminated for
  */
 export async function serveTunnel(egress: Egress, peer: Peer, tunnel: Target): Promise<void> {
-  await serveRequests(egress, peer, undefined, (head) => {
-    checkHost(head, tunnel.host, tunnel.port);
-    const isPath = head.target.startsWith("/") || (head.target === "*" && head.method === "OPTIONS");
-    if (!isPath) throw new BadMessage("inside a tunnel the request target must be a path");
-    return { ...tunnel, path: head.target };
-  });
+  await serveRequests(egress, peer, undefined, (head) => tunnelDestination(head, tunnel));
+}
+
+/** Serves one request of a tunnel on a connection of its own. @returns how that connection is to end */
+export async function serveTunnelRequest(
+  egress: Egress,
+  peer: Peer,
+  tunnel: Target,
+): Promise<Handled["then"]> {
+  return await serveOne(egress, peer, (head) => tunnelDestination(head, tunnel), undefined, true);
+}
+
+function tunnelDestination(head: RequestHead, tunnel: Target): Destination {
+  checkHost(head, tunnel.host, tunnel.port);
+  const isPath = head.target.startsWith("/") || (head.target === "*" && head.method === "OPTIONS");
+  if (!isPath) throw new BadMessage("inside a tunnel the request target must be a path");
+  return { ...tunnel, path: head.target };
 }
 
 /** Serves plain requests in absolute form; the first head has been read already. */

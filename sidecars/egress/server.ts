@@ -112,14 +112,14 @@ export class EgressServer {
       return undefined;
     });
     if (inside === undefined) return;
-    await serveTunnel(this.#egress, inside.peer, target);
+    await this.#serveInside(inside.peer, inside.protocol, target);
     // What was said last is on its way.
     peer.watch.within(this.#egress.limits.lingerTimeout);
     await inside.outward;
   }
 
   /** Terminates TLS for one host. Throws when the handshake fails or names another server. */
-  async #terminate(peer: Peer, host: string): Promise<{ peer: Peer; outward: Promise<void> }> {
+  async #terminate(peer: Peer, host: string): Promise<Inside> {
     const hello = await readClientHello(peer.reader);
     // None: as for an IP address.
     if (hello.serverName !== undefined && canonicalHost(hello.serverName) !== host) {
@@ -136,13 +136,20 @@ export class EgressServer {
     passOn(peer, between, TUNNEL).catch(cut);
     const outward = passOn(between, peer, TUNNEL).catch(cut);
     try {
-      await inner.handshake();
+      const { alpnProtocol } = await inner.handshake();
+      return { peer: inside, protocol: alpnProtocol, outward };
     } catch (error) {
       inside.stream.destroy();
       await outward;
       throw error;
     }
-    return { peer: inside, outward };
+  }
+
+  async #serveInside(peer: Peer, protocol: string | null, target: Target): Promise<void> {
+    if (protocol !== "h2") return await serveTunnel(this.#egress, peer, target);
+    // Loaded when the first client asks for it: it is half as large as all the rest.
+    const { serveHttp2 } = await import("./h2/session.ts");
+    await serveHttp2(this.#egress, peer.stream, peer.watch, target);
   }
 
   #log(
@@ -160,6 +167,15 @@ export class EgressServer {
 
 /** Of TLS inside a tunnel every byte passes; the inner peer keeps its time. */
 const TUNNEL = { onProgress: () => {}, trailerBytes: 0, isForbiddenTrailer: () => true };
+
+/** What is said inside a client's TLS. */
+interface Inside {
+  readonly peer: Peer;
+  /** Negotiated by ALPN; null: none was. */
+  readonly protocol: string | null;
+  /** Resolves when everything said inside has been passed to the client, and its end too. */
+  readonly outward: Promise<void>;
+}
 
 /** The hello of TLS names another server than CONNECT did. */
 class ServerNameMismatch extends Error {

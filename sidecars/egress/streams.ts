@@ -21,7 +21,7 @@ export class StreamClosed extends Error {
 }
 
 /** A read buffer's first size; a read that fills it has the next one four times as long, to the largest. */
-const FIRST_READ = 16 * 1024;
+const FIRST_READ = 8 * 1024;
 const LARGEST_READ = 256 * 1024;
 
 type Reject = (error: Error) => void;
@@ -53,7 +53,9 @@ export class DenoStream implements ByteStream {
       this.#rejectRead = reject;
       this.#pending++;
       this.#conn.read(buffer).then((size) => {
-        if (size === buffer.length && size < LARGEST_READ) this.#buffer = new Uint8Array(size * 4);
+        if (size === buffer.length && size < LARGEST_READ) {
+          this.#buffer = new Uint8Array(Math.min(size * 4, LARGEST_READ));
+        }
         resolve(size === null ? null : buffer.subarray(0, size));
         this.#ended();
       }, (error) => {

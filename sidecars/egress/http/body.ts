@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import type { ByteStream } from "../streams.ts";
-import { BadMessage, type Framing, parseFields } from "./head.ts";
+import { BadMessage, type Field, type Framing, parseFields } from "./head.ts";
 import type { BodyMask, Mask } from "./mask.ts";
 import { toBytes, Truncated, type WireReader } from "./wire_reader.ts";
 
@@ -59,6 +59,8 @@ export interface PumpOptions {
   readonly isForbiddenTrailer: (name: string) => boolean;
   /** Overwrites a credential in what passes. @default undefined, nothing is overwritten */
   readonly mask?: Mask | undefined;
+  /** Chunks are written without their framing, and this gets the trailers. @default undefined, framed */
+  readonly unframed?: (trailers: readonly Field[]) => void;
 }
 
 /**
@@ -94,26 +96,27 @@ async function pumpBytes(
 }
 
 async function pumpChunks(from: WireReader, to: Outbox, options: PumpOptions): Promise<void> {
+  const { mask, unframed } = options;
   // A mask may hold bytes back over the end of a chunk: its pieces become chunks of their own.
-  const body = new Body(from, to, options, options.mask === undefined ? undefined : pushChunk);
+  const keepsChunks = mask === undefined && unframed === undefined;
+  const body = new Body(from, to, options, keepsChunks || unframed !== undefined ? undefined : pushChunk);
   for (;;) {
     const size = await chunkSize(from, to, body);
     if (size === 0) break;
-    if (options.mask === undefined) to.push(toBytes(`${size.toString(16)}\r\n`));
+    if (keepsChunks) to.push(toBytes(`${size.toString(16)}\r\n`));
     await body.move(size);
     if (!from.hasLine) await to.flush();
     if (await from.readLine(2) !== "") throw new BadMessage("a chunk is longer than its size");
-    if (options.mask === undefined) to.push(toBytes("\r\n"));
+    if (keepsChunks) to.push(toBytes("\r\n"));
   }
   body.end();
   if (!from.atEmptyLine) await to.flush();
   const trailers = await from.readTrailers(options.trailerBytes);
-  for (const field of parseFields(trailers.split("\r\n").slice(0, -2))) {
-    if (options.isForbiddenTrailer(field.name)) {
-      throw new BadMessage(`the trailer ${field.name} is not allowed`);
-    }
-  }
-  to.push(toBytes(`0\r\n${options.mask?.text(trailers) ?? trailers}`));
+  const fields = parseFields(trailers.split("\r\n").slice(0, -2));
+  const forbidden = fields.find((field) => options.isForbiddenTrailer(field.name));
+  if (forbidden !== undefined) throw new BadMessage(`the trailer ${forbidden.name} is not allowed`);
+  if (unframed === undefined) to.push(toBytes(`0\r\n${mask?.text(trailers) ?? trailers}`));
+  else unframed(fields);
 }
 
 async function chunkSize(from: WireReader, to: Outbox, body: Body): Promise<number> {
