@@ -99,3 +99,4 @@ const scenarios = {
 };
 console.log(JSON.stringify(await scenarios[scenario]()));
 session.destroy();
+process.exit(0);
