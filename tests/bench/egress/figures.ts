@@ -1,7 +1,7 @@
 /** The figures: one load each, which gives one metric or more. */
 
 import { median } from "../stats.ts";
-import { load } from "./load.ts";
+import { load, type RateResult, type Tally } from "./load.ts";
 import { hasPipelock, type Peer, startPeer } from "./peers.ts";
 import { memoryOf, processorTimeOf } from "./processes.ts";
 import type { World } from "./world.ts";
@@ -62,7 +62,11 @@ export const METRICS = {
 export type MetricName = keyof typeof METRICS;
 
 /** What one measurement gave. */
-export type Sample = Partial<Record<MetricName, number>>;
+export interface Sample {
+  readonly values: Partial<Record<MetricName, number>>;
+  /** What went wrong during it; undefined: loads of this kind have nothing that can. */
+  readonly tally?: Tally;
+}
 
 /** What a measurement is made with. */
 export interface Bench {
@@ -71,11 +75,11 @@ export interface Bench {
   readonly signal: AbortSignal;
 }
 
-/** Body of the throughput figures. pipelock holds bodies whole, up to 32 MiB, and takes a second for each MB. */
+/** Body of the throughput figures. pipelock holds a body whole and scans it for seconds. */
 const BODY_BYTES = 16 * 1024 * 1024;
-const INSPECTED_BODY_BYTES = 1024 * 1024;
+const INSPECTED_BODY_BYTES = 256 * 1024;
 
-/** A connection rate of handshakes under way at once, as many as an agent with its tools may open. */
+/** New connections under way at once. */
 const HANDSHAKES = 10;
 
 /** Between start and idle memory: what a start leaves behind is freed by then. */
@@ -86,37 +90,48 @@ const SAMPLE_MS = 100;
 export async function measure(bench: Bench, peer: Peer, figure: FigureName): Promise<Sample> {
   switch (figure) {
     case "req1": {
-      const { perSecond, p50, p99 } = await rate(bench, peer, 1);
-      return { req1: perSecond, p50at1: p50, p99at1: p99 };
+      const result = await rate(bench, peer, 1);
+      return { values: { req1: result.perSecond, p50at1: result.p50, p99at1: result.p99 }, tally: result };
     }
     case "req10": {
       const before = processorTimeOf(peer.pids);
-      const { perSecond, all } = await rate(bench, peer, 10);
-      const spent = processorTimeOf(peer.pids) - before;
-      return { req10: perSecond, ...peer.pids.length > 0 && { cpu10: spent / all * 1e6 } };
+      const result = await rate(bench, peer, 10);
+      const cpu10 = (processorTimeOf(peer.pids) - before) / result.all * 1e6;
+      return {
+        values: { req10: result.perSecond, ...peer.pids.length > 0 && { cpu10 } },
+        tally: result,
+      };
     }
     case "req100": {
-      const { perSecond, p50, p99 } = await rate(bench, peer, 100);
-      return { req100: perSecond, p50at100: p50, p99at100: p99 };
+      const result = await rate(bench, peer, 100);
+      return {
+        values: { req100: result.perSecond, p50at100: result.p50, p99at100: result.p99 },
+        tally: result,
+      };
     }
     case "fresh": {
       const args = ["--conns", String(HANDSHAKES), ...times(bench)];
-      return { fresh: (await load(bench.world, peer, "fresh", args, bench.signal)).perSecond };
+      const result = await load(bench.world, peer, "fresh", args, bench.signal);
+      return { values: { fresh: result.perSecond }, tally: result };
     }
     case "down1":
-      return { down1: await throughput(bench, peer, "down", 1) };
+      return await throughput(bench, peer, figure, "down", 1);
     case "down4":
-      return { down4: await throughput(bench, peer, "down", 4) };
+      return await throughput(bench, peer, figure, "down", 4);
     case "up1":
-      return { up1: await throughput(bench, peer, "up", 1) };
+      return await throughput(bench, peer, figure, "up", 1);
     case "up4":
-      return { up4: await throughput(bench, peer, "up", 4) };
+      return await throughput(bench, peer, figure, "up", 4);
     case "events": {
       const { p50, p99 } = await load(bench.world, peer, "events", times(bench), bench.signal);
-      return { eventP50: p50, eventP99: p99 };
+      return { values: { eventP50: p50, eventP99: p99 } };
     }
     case "start":
-      return await withFresh(bench, peer, ({ start, first }) => Promise.resolve({ start, first }));
+      return await withFresh(
+        bench,
+        peer,
+        ({ start, first }) => Promise.resolve({ values: { start, first } }),
+      );
     case "memory":
       return await withFresh(bench, peer, ({ fresh }) => memory(bench, fresh));
   }
@@ -126,14 +141,21 @@ function times({ seconds }: Bench): readonly string[] {
   return ["--seconds", String(seconds), "--warm", String(Math.min(1, seconds / 2))];
 }
 
-async function rate(bench: Bench, peer: Peer, conns: number) {
+async function rate(bench: Bench, peer: Peer, conns: number): Promise<RateResult> {
   return await load(bench.world, peer, "rate", ["--conns", String(conns), ...times(bench)], bench.signal);
 }
 
-async function throughput(bench: Bench, peer: Peer, way: "down" | "up", conns: number): Promise<number> {
+async function throughput(
+  bench: Bench,
+  peer: Peer,
+  metric: "down1" | "down4" | "up1" | "up4",
+  way: "down" | "up",
+  conns: number,
+): Promise<Sample> {
   const bytes = hasPipelock(peer.name) ? INSPECTED_BODY_BYTES : BODY_BYTES;
   const args = ["--conns", String(conns), "--bytes", String(bytes), "--seconds", String(bench.seconds)];
-  return (await load(bench.world, peer, way, args, bench.signal)).megabytesPerSecond;
+  const result = await load(bench.world, peer, way, args, bench.signal);
+  return { values: { [metric]: result.megabytesPerSecond }, tally: result };
 }
 
 /** A peer that has just been started. */
@@ -147,7 +169,7 @@ interface Fresh {
 
 /** Starts a second one of a peer's kind and ends it again. There is none of `direct`. */
 async function withFresh(bench: Bench, peer: Peer, use: (fresh: Fresh) => Promise<Sample>): Promise<Sample> {
-  if (peer.name === "direct") return {};
+  if (peer.name === "direct") return { values: {} };
   const fresh = await startPeer(bench.world, peer.name);
   try {
     const { ready, first } = await load(bench.world, fresh, "ready", fresh.ready, bench.signal);
@@ -163,9 +185,9 @@ async function memory(bench: Bench, peer: Peer): Promise<Sample> {
   const loaded: number[] = [];
   const timer = setInterval(() => loaded.push(memoryOf(peer.pids).resident), SAMPLE_MS);
   try {
-    await rate(bench, peer, 100);
+    const tally = await rate(bench, peer, 100);
+    return { values: { idle, rss100: median(loaded), peak: memoryOf(peer.pids).peak }, tally };
   } finally {
     clearInterval(timer);
   }
-  return { idle, rss100: median(loaded), peak: memoryOf(peer.pids).peak };
 }

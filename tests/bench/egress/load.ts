@@ -3,8 +3,18 @@
 import type { Peer } from "./peers.ts";
 import { HOST, type World } from "./world.ts";
 
+/** What went wrong in a load. */
+export interface Tally {
+  /** Connections that the peer had closed when the next request was sent; it was sent on a new one. */
+  readonly redials: number;
+  /** Requests without a good answer; they count for nothing else. */
+  readonly failed: number;
+  /** The first failure. */
+  readonly failure?: string;
+}
+
 /** Times are milliseconds. */
-export interface RateResult {
+export interface RateResult extends Tally {
   readonly perSecond: number;
   readonly p50: number;
   readonly p99: number;
@@ -12,12 +22,17 @@ export interface RateResult {
   readonly all: number;
 }
 
+/** Throughput in millions of bytes a second. */
+export interface BulkResult extends Tally {
+  readonly megabytesPerSecond: number;
+}
+
 /** Results of the commands of the load generator. */
 export interface LoadResults {
   rate: RateResult;
   fresh: RateResult;
-  down: { readonly megabytesPerSecond: number };
-  up: { readonly megabytesPerSecond: number };
+  down: BulkResult;
+  up: BulkResult;
   events: { readonly p50: number; readonly p99: number };
   /** Milliseconds since the epoch. */
   ready: { readonly ready: number; readonly first: number };

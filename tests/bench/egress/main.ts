@@ -22,8 +22,14 @@ async function main(): Promise<number> {
     Deno.stdout.writeSync(new TextEncoder().encode(HELP));
     return 0;
   }
-  const { tools, missing } = await getTools(options, say);
-  return await inNamespaces(new URL("inside.ts", import.meta.url).pathname, { options, tools, missing });
+  const temp = await Deno.makeTempDir({ prefix: "bench-egress-" });
+  try {
+    const { tools, missing } = await getTools(options, temp, say);
+    const module = new URL("inside.ts", import.meta.url).pathname;
+    return await inNamespaces(module, temp, { options, tools, missing });
+  } finally {
+    await Deno.remove(temp, { recursive: true });
+  }
 }
 
 if (import.meta.main) {

@@ -15,35 +15,34 @@ exec "$@"`;
 /**
  * Runs a module in network, mount and process namespaces of its own.
  *
+ * @param temp folder for all files of the run
  * @param plan the module's one argument, as JSON
  * @returns its exit status
  */
-export async function inNamespaces(module: string, plan: unknown): Promise<number> {
-  const hosts = await Deno.makeTempFile({ prefix: "bench-hosts-" });
-  try {
-    await Deno.writeTextFile(hosts, `127.0.0.1 localhost ${HOST}\n`);
-    const child = new Deno.Command("unshare", {
-      args: [
-        ...Deno.uid() === 0 ? [] : ["--map-root-user"],
-        ...["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"],
-        ...["/bin/sh", "-c", SCRIPT, hosts],
-        ...[Deno.execPath(), "run", "--quiet", "--allow-all", "--cached-only", module, JSON.stringify(plan)],
-      ],
-      stdin: "null",
-      stdout: "inherit",
-      stderr: "inherit",
-    }).spawn();
-    const end = () => {
-      try {
-        child.kill("SIGTERM");
-        setTimeout(() => child.kill("SIGKILL"), GRACE_MS);
-      } catch {
-        // It has ended already.
-      }
-    };
-    for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, end);
-    return (await child.status).code;
-  } finally {
-    await Deno.remove(hosts);
-  }
+export async function inNamespaces(module: string, temp: string, plan: unknown): Promise<number> {
+  const hosts = `${temp}/hosts`;
+  await Deno.writeTextFile(hosts, `127.0.0.1 localhost ${HOST}\n`);
+  const child = new Deno.Command("unshare", {
+    args: [
+      ...Deno.uid() === 0 ? [] : ["--map-root-user"],
+      ...["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"],
+      ...["/bin/sh", "-c", SCRIPT, hosts],
+      ...[Deno.execPath(), "run", "--quiet", "--allow-all", "--cached-only", module, JSON.stringify(plan)],
+    ],
+    // What is left of a run that is killed lies in the one folder that its starter removes.
+    env: { TMPDIR: temp },
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).spawn();
+  const end = () => {
+    try {
+      child.kill("SIGTERM");
+      setTimeout(() => child.kill("SIGKILL"), GRACE_MS);
+    } catch {
+      // It has ended already.
+    }
+  };
+  for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, end);
+  return (await child.status).code;
 }

@@ -16,6 +16,8 @@ export async function startOurs(world: World, next: Started | undefined): Promis
   const args = [
     "run",
     ...runtimeFlags(),
+    // The bundle's file system is read-only and holds none.
+    "--no-code-cache",
     `--allow-net=127.0.0.1${next === undefined ? `,${HOST}` : ""}`,
     `--allow-read=${dir}`,
     "--allow-env=EGRESS_TOKEN_*",

@@ -3,7 +3,7 @@
 import { type MetricName, METRICS } from "./figures.ts";
 import type { Options } from "./options.ts";
 import type { PeerName } from "./peers.ts";
-import type { Results } from "./rounds.ts";
+import type { PeerResults, Results } from "./rounds.ts";
 import { medianOf, verdictsOf } from "./targets.ts";
 import type { Missing, Tools } from "./tools.ts";
 
@@ -15,15 +15,6 @@ export interface Run {
   readonly results: Results;
 }
 
-const TITLES: Readonly<Record<PeerName, string>> = {
-  "direct": "direct",
-  "mitmproxy": "mitmproxy",
-  "pipelock": "pipelock",
-  "mitmproxy-pipelock": "mitmproxy → pipelock",
-  "ours": "ours",
-  "ours-pipelock": "ours → pipelock",
-};
-
 /** Both tables, with a head that says what was measured where. */
 export function tablesOf(run: Run): string {
   const { options, results, missing } = run;
@@ -34,27 +25,40 @@ export function tablesOf(run: Run): string {
       `${METRICS[metric].title}, ${METRICS[metric].unit}`,
       ...names.map((name) => shown(medianOf(results, name, metric))),
     ]);
-  const verdicts = verdictsOf(results).filter(({ met }) => met !== undefined);
+  const verdicts = verdictsOf(results);
   return [
     headOf(run),
-    table(["", ...names.map((name) => TITLES[name])], rows),
+    table(["", ...names], rows),
     ...verdicts.length === 0 ? [] : [table(
       ["target", "measured", "met"],
-      verdicts.map(({ target, measured, met }) => [target, measured, met === true ? "yes" : "**no**"]),
+      verdicts.map(({ target, measured, met }) => [target, measured, met ? "yes" : "**no**"]),
     )],
     ...Object.entries(missing).map(([name, why]) => `${name}: not run: ${why}`),
-    ...names.flatMap((name) => results.get(name)!.failures.map((text) => `${name}: failed: ${text}`)),
+    ...names.flatMap((name) => notesOf(name, results.get(name)!)),
   ].join("\n\n");
+}
+
+/** What a reader of the table must know of one peer. */
+function notesOf(name: PeerName, { failures, troubles }: PeerResults): readonly string[] {
+  const texts = Object.entries(troubles).map(([figure, { redials, failed, failure }]) => {
+    const parts = [
+      ...failed > 0 ? [`${failed} requests failed (${failure.replaceAll(/\s+/g, " ")})`] : [],
+      ...redials > 0 ? [`${redials} connections were closed between requests and opened anew`] : [],
+    ];
+    return `${figure}: ${parts.join("; ")}`;
+  });
+  const all = [...texts, ...failures.map((text) => `not measured: ${text}`)];
+  return all.length === 0 ? [] : [`${name}:\n\n${all.map((text) => `- ${text}`).join("\n")}`];
 }
 
 /** Medians, samples and verdicts. */
 export function jsonOf(run: Run): unknown {
   const { options, tools, missing, results } = run;
-  const peers = Object.fromEntries([...results].map(([name, { samples, failures }]) => {
+  const peers = Object.fromEntries([...results].map(([name, { samples, ...rest }]) => {
     const medians = Object.keys(samples).map((
       metric,
     ) => [metric, medianOf(results, name, metric as MetricName)]);
-    return [name, { medians: Object.fromEntries(medians), samples, failures }];
+    return [name, { medians: Object.fromEntries(medians), samples, ...rest }];
   }));
   const { rounds, seconds } = options;
   return {

@@ -1,12 +1,25 @@
 /** Rounds: in each, every figure in turn, and for each figure every peer in turn. */
 
-import { type Bench, measure, type MetricName } from "./figures.ts";
+import { type Bench, type FigureName, measure, type MetricName } from "./figures.ts";
 import type { Options } from "./options.ts";
 import type { Peer, PeerName } from "./peers.ts";
+import { processorTimeOf } from "./processes.ts";
 
-/** Samples of one peer by metric, and what could not be measured. */
+/** What went wrong in the loads of one figure, over all rounds. */
+export interface Trouble {
+  redials: number;
+  failed: number;
+  /** The first failure. */
+  failure: string;
+}
+
+/** Results of one peer. */
 export interface PeerResults {
   readonly samples: Partial<Record<MetricName, number[]>>;
+  /** Cores that the peer kept busy, by figure: how near it was to its limit. */
+  readonly cores: Partial<Record<FigureName, number[]>>;
+  readonly troubles: Partial<Record<FigureName, Trouble>>;
+  /** Loads that gave nothing. */
   readonly failures: string[];
 }
 
@@ -21,30 +34,51 @@ export async function runRounds(
   say: (line: string) => void,
 ): Promise<Results> {
   const results = new Map<PeerName, PeerResults>(
-    peers.map(({ name }) => [name, { samples: {}, failures: [] }]),
+    peers.map(({ name }) => [name, { samples: {}, cores: {}, troubles: {}, failures: [] }]),
   );
   for (let round = 0; round < options.rounds; round++) {
     for (const figure of options.figures) {
       // Another one first in each round: what a load leaves behind must not always meet the same peer.
       const from = round % peers.length;
       for (const peer of [...peers.slice(from), ...peers.slice(0, from)]) {
-        const { samples, failures } = results.get(peer.name)!;
+        const where = `round ${round + 1}, ${figure}, ${peer.name}`;
         try {
-          const sample = await measure(bench, peer, figure);
-          const shown: string[] = [];
-          for (const [name, value] of Object.entries(sample) as [MetricName, number][]) {
-            (samples[name] ??= []).push(value);
-            shown.push(`${name} ${value.toFixed(value < 100 ? 2 : 0)}`);
-          }
-          if (shown.length > 0) say(`round ${round + 1}, ${figure}, ${peer.name}: ${shown.join(", ")}`);
+          say(`${where}: ${await measureInto(results.get(peer.name)!, bench, peer, figure)}`);
         } catch (error) {
           bench.signal.throwIfAborted();
           const what = error instanceof Error ? error.message : String(error);
-          failures.push(`${figure}, round ${round + 1}: ${what}`);
-          say(`round ${round + 1}, ${figure}, ${peer.name}: failed: ${what}`);
+          results.get(peer.name)!.failures.push(`${figure}, round ${round + 1}: ${what}`);
+          say(`${where}: failed: ${what}`);
         }
       }
     }
   }
   return results;
+}
+
+/** Adds one measurement to the results. @returns it as text */
+async function measureInto(
+  results: PeerResults,
+  bench: Bench,
+  peer: Peer,
+  figure: FigureName,
+): Promise<string> {
+  const started = performance.now();
+  const before = processorTimeOf(peer.pids);
+  const { values, tally } = await measure(bench, peer, figure);
+  const cores = (processorTimeOf(peer.pids) - before) / (performance.now() - started) * 1000;
+  (results.cores[figure] ??= []).push(cores);
+  const shown: string[] = [];
+  for (const [name, value] of Object.entries(values) as [MetricName, number][]) {
+    (results.samples[name] ??= []).push(value);
+    shown.push(`${name} ${value.toFixed(value < 100 ? 2 : 0)}`);
+  }
+  if (tally !== undefined && tally.redials + tally.failed > 0) {
+    const trouble = results.troubles[figure] ??= { redials: 0, failed: 0, failure: tally.failure ?? "" };
+    trouble.redials += tally.redials;
+    trouble.failed += tally.failed;
+    trouble.failure ||= tally.failure ?? "";
+    shown.push(`${tally.failed} failed, ${tally.redials} redials`);
+  }
+  return shown.join(", ");
 }

@@ -1,4 +1,4 @@
-/** The targets, as ratios and differences of medians. */
+/** The targets: bounds of ratios and differences of medians. */
 
 import { median } from "../stats.ts";
 import { type MetricName, METRICS } from "./figures.ts";
@@ -9,9 +9,49 @@ import type { Results } from "./rounds.ts";
 export interface Verdict {
   readonly target: string;
   readonly measured: string;
-  /** Undefined: it was not measured. */
-  readonly met: boolean | undefined;
+  readonly met: boolean;
 }
+
+/** One target. */
+interface Target {
+  readonly metric: MetricName;
+  readonly of: PeerName;
+  readonly against: PeerName;
+  /** `÷`: ratio of the two medians; `−`: their difference. */
+  readonly by: "÷" | "−";
+  readonly sense: "≥" | "≤" | ">" | "<";
+  readonly bound: number;
+}
+
+const ratio = (metric: MetricName, sense: Target["sense"], bound: number): Target => (
+  { metric, of: "ours", against: "mitmproxy", by: "÷", sense, bound }
+);
+const added = (metric: MetricName, bound: number): Target => (
+  { metric, of: "ours", against: "direct", by: "−", sense: "≤", bound }
+);
+const chain = (metric: MetricName): Target => ({
+  metric,
+  of: "ours-pipelock",
+  against: "mitmproxy-pipelock",
+  by: "÷",
+  sense: METRICS[metric].better === "higher" ? ">" : "<",
+  bound: 1,
+});
+
+const TARGETS: readonly Target[] = [
+  ratio("req10", "≥", 14),
+  ratio("req100", "≥", 14),
+  ratio("fresh", "≥", 4),
+  ratio("down1", "≥", 2),
+  ratio("down4", "≥", 2),
+  ratio("up1", "≥", 2),
+  ratio("up4", "≥", 2),
+  ratio("rss100", "≤", 1.2),
+  ratio("start", "≤", 0.4),
+  added("p50at1", 0.15),
+  added("p99at1", 0.5),
+  ...(Object.keys(METRICS) as MetricName[]).map(chain),
+];
 
 /** Median of a metric; undefined: it was not measured. */
 export function medianOf(results: Results, peer: PeerName, metric: MetricName): number | undefined {
@@ -19,75 +59,22 @@ export function medianOf(results: Results, peer: PeerName, metric: MetricName): 
   return samples === undefined || samples.length === 0 ? undefined : median(samples);
 }
 
-const AT_LEAST: readonly (readonly [MetricName, number])[] = [
-  ["req10", 14],
-  ["req100", 14],
-  ["fresh", 4],
-  ["down1", 2],
-  ["down4", 2],
-  ["up1", 2],
-  ["up4", 2],
-];
-const AT_MOST: readonly (readonly [MetricName, number])[] = [["rss100", 1.2], ["start", 0.4]];
-const ADDED_AT_MOST: readonly (readonly [MetricName, number])[] = [["p50at1", 0.15], ["p99at1", 0.5]];
-
-/** Judges a run. */
+/** Judges a run: all targets whose figures were measured. */
 export function verdictsOf(results: Results): readonly Verdict[] {
-  const ratio = (ours: PeerName, theirs: PeerName, metric: MetricName) =>
-    combine(medianOf(results, ours, metric), medianOf(results, theirs, metric), (a, b) => a / b);
-  const added = (metric: MetricName) =>
-    combine(medianOf(results, "ours", metric), medianOf(results, "direct", metric), (a, b) => a - b);
-  return [
-    ...AT_LEAST.map(([metric, bound]) =>
-      verdict(
-        `ours ÷ mitmproxy, ${METRICS[metric].title}: ≥ ${bound}`,
-        ratio("ours", "mitmproxy", metric),
-        "",
-        (is) => is >= bound,
-      )
-    ),
-    ...AT_MOST.map(([metric, bound]) =>
-      verdict(
-        `ours ÷ mitmproxy, ${METRICS[metric].title}: ≤ ${bound}`,
-        ratio("ours", "mitmproxy", metric),
-        "",
-        (is) => is <= bound,
-      )
-    ),
-    ...ADDED_AT_MOST.map(([metric, bound]) =>
-      verdict(
-        `ours − direct, ${METRICS[metric].title}: ≤ ${bound} ms`,
-        added(metric),
-        " ms",
-        (is) => is <= bound,
-      )
-    ),
-    ...(Object.keys(METRICS) as MetricName[]).map((metric) => {
-      const more = METRICS[metric].better === "higher";
-      return verdict(
-        `ours → pipelock ÷ mitmproxy → pipelock, ${METRICS[metric].title}: ${more ? ">" : "<"} 1`,
-        ratio("ours-pipelock", "mitmproxy-pipelock", metric),
-        "",
-        (is) => more ? is > 1 : is < 1,
-      );
-    }),
-  ];
+  return TARGETS.flatMap((target) => {
+    const a = medianOf(results, target.of, target.metric);
+    const b = medianOf(results, target.against, target.metric);
+    return a === undefined || b === undefined ? [] : [judge(target, target.by === "÷" ? a / b : a - b)];
+  });
 }
 
-function combine(
-  a: number | undefined,
-  b: number | undefined,
-  how: (a: number, b: number) => number,
-): number | undefined {
-  return a === undefined || b === undefined ? undefined : how(a, b);
-}
-
-function verdict(
-  target: string,
-  value: number | undefined,
-  unit: string,
-  holds: (value: number) => boolean,
-): Verdict {
-  if (value === undefined) return { target, measured: "", met: undefined };
-  return { target, measured: `${value.toFixed(2)}${unit}`, met: holds(value) };
+function judge({ metric, of, against, by, sense, bound }: Target, value: number): Verdict {
+  const { title, unit } = METRICS[metric];
+  const suffix = by === "−" ? ` ${unit}` : "";
+  const met = { "≥": value >= bound, "≤": value <= bound, ">": value > bound, "<": value < bound };
+  return {
+    target: `${of} ${by} ${against}, ${title}: ${sense} ${bound}${suffix}`,
+    measured: `${value.toFixed(2)}${suffix}`,
+    met: met[sense],
+  };
 }

@@ -1,4 +1,4 @@
-/** The programs that the benchmark runs: built or installed by itself into a cache folder. */
+/** The programs that the benchmark runs; it builds or installs them itself. */
 
 import { run, which } from "../../../images/setup/run.ts";
 import { OperatorError } from "../../../lib/errors.ts";
@@ -26,16 +26,22 @@ export interface Tools {
 /** A peer that is not run, and why. */
 export type Missing = Partial<Record<PeerName, string>>;
 
-/** Gets all programs that the peers need. @throws {OperatorError} one that must be there is not */
+/**
+ * Gets all programs that the peers need.
+ *
+ * @param temp folder for what is built anew each time: another run may be under way from another checkout
+ * @throws {OperatorError} one that must be there is not
+ */
 export async function getTools(
   options: Options,
+  temp: string,
   say: (line: string) => void,
 ): Promise<{ tools: Tools; missing: Missing }> {
   const path = Deno.env.get("PATH") ?? "/usr/bin:/bin";
   const cache = `${homePaths(Deno.env.get("HOME") ?? "/root").cache}/bench`;
   await Deno.mkdir(cache, { recursive: true });
   const versions: Record<string, string> = { deno: Deno.version.deno };
-  const load = await buildLoad(path, cache);
+  const load = await buildLoad(path, `${temp}/load`);
   await run([Deno.execPath(), "cache", "--quiet", MAIN]);
   const info: { denoDir: string } = JSON.parse(await run([Deno.execPath(), "info", "--json"]));
   let mitmdump: string | undefined;
@@ -47,7 +53,10 @@ export async function getTools(
   if (options.pipelock === undefined) {
     for (const name of options.peers.filter(hasPipelock)) missing[name] = "no pipelock";
   } else if (options.peers.some(hasPipelock)) {
-    versions["pipelock"] = await run([options.pipelock, "version"]).then((text) => text.split("\n")[0]!);
+    versions["pipelock"] = (await run([options.pipelock, "--version"])).trim().replace(
+      /^pipelock version /,
+      "",
+    );
   }
   return {
     tools: { load, denoDir: info.denoDir, mitmdump, pipelock: options.pipelock, versions },
@@ -55,13 +64,12 @@ export async function getTools(
   };
 }
 
-async function buildLoad(path: string, cache: string): Promise<string> {
+async function buildLoad(path: string, program: string): Promise<string> {
   if (await which("go", path) === undefined) {
     throw new OperatorError("the load generator cannot be built: go is not on the PATH", {
       mend: "install Go 1.22 or newer",
     });
   }
-  const program = `${cache}/load`;
   await run(["go", "build", "-o", program, "."], { cwd: LOAD, env: { CGO_ENABLED: "0" } });
   return program;
 }

@@ -10,7 +10,7 @@ import (
 // bulkResult is a throughput, in millions of bytes a second.
 type bulkResult struct {
 	MegabytesPerSecond float64 `json:"megabytesPerSecond"`
-	Megabytes          float64 `json:"megabytes"`
+	tally
 }
 
 // down fetches bodies of so many bytes.
@@ -38,15 +38,13 @@ func up(o options) (any, error) {
 	head := c.request("POST", "/upload", fmt.Sprintf("Content-Type: text/plain\r\nContent-Length: %d\r\n", o.bytes))
 	part := filler(64 << 10)
 	return transfer(o, c, func(conn *connection) error {
-		if _, err := conn.Write(head); err != nil {
+		if err := conn.send(head); err != nil {
 			return err
 		}
-		for left := o.bytes; left > 0; {
-			sent, err := conn.Write(part[:min(left, int64(len(part)))])
-			if err != nil {
+		for left := o.bytes; left > 0; left -= int64(len(part)) {
+			if err := conn.send(part[:min(left, int64(len(part)))]); err != nil {
 				return err
 			}
-			left -= int64(sent)
 		}
 		length, err := conn.head()
 		if err != nil {
@@ -61,47 +59,41 @@ func up(o options) (any, error) {
 // and its time counts. The warm-up is one exchange.
 func transfer(o options, c *client, exchange func(*connection) error) (any, error) {
 	var group, warm sync.WaitGroup
-	failures := make(chan error, o.conns)
 	counts := make([]int64, o.conns)
-	begin := make(chan struct{})
-	work := func(i int) error {
-		conn, err := c.dial()
-		if err == nil {
-			defer conn.Close()
-			conn.SetDeadline(time.Now().Add(o.span.measured + patience))
-			err = exchange(conn)
-		}
-		warm.Done()
-		<-begin
-		for end := time.Now().Add(o.span.measured); err == nil && time.Now().Before(end); counts[i]++ {
-			err = exchange(conn)
-		}
-		return err
-	}
+	tallies := make([]tally, o.conns)
+	begin := make(chan time.Time)
 	warm.Add(o.conns)
-	for i := 0; i < o.conns; i++ {
-		group.Add(1)
-		go func(i int) {
+	group.Add(o.conns)
+	for i := range counts {
+		go func() {
 			defer group.Done()
-			if err := work(i); err != nil {
-				failures <- err
+			conn := &kept{client: c, until: time.Now().Add(o.span.measured + patience), tally: &tallies[i]}
+			defer conn.close()
+			conn.do(exchange)
+			warm.Done()
+			for until := <-begin; time.Now().Before(until); {
+				if conn.do(exchange) {
+					counts[i]++
+				}
 			}
-		}(i)
+		}()
 	}
 	warm.Wait()
 	started := time.Now()
-	close(begin)
+	for range counts {
+		begin <- started.Add(o.span.measured)
+	}
 	group.Wait()
 	spent := time.Since(started).Seconds()
-	select {
-	case err := <-failures:
-		return nil, err
-	default:
-	}
+	var result bulkResult
 	var exchanges int64
-	for _, count := range counts {
+	for i, count := range counts {
 		exchanges += count
+		result.tally.add(tallies[i])
 	}
-	megabytes := float64(exchanges*o.bytes) / 1e6
-	return bulkResult{megabytes / spent, megabytes}, nil
+	if exchanges == 0 {
+		return nil, fmt.Errorf("no body came through: %s", result.Failure)
+	}
+	result.MegabytesPerSecond = float64(exchanges*o.bytes) / 1e6 / spent
+	return result, nil
 }

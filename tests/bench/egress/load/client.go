@@ -7,15 +7,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"strconv"
 	"time"
 )
 
-// patience bounds a dial and whatever a connection does beyond its load's own time.
-const patience = 60 * time.Second
+// bufferSize is two full records of TLS.
+const bufferSize = 32 << 10
 
 // clientOptions say how upstream is reached.
 type clientOptions struct {
@@ -74,7 +73,7 @@ func (c *client) dial() (*connection, error) {
 		tcp.Close()
 		return nil, err
 	}
-	return &connection{secure, bufio.NewReaderSize(secure, 64<<10)}, nil
+	return &connection{secure, bufio.NewReaderSize(secure, bufferSize)}, nil
 }
 
 // tunnel asks a proxy for a tunnel and reads its answer. A refusal has a body: then the head need not be the end.
@@ -112,6 +111,9 @@ const chunked = -1
 // head reads a response head. The status must be 200.
 func (c *connection) head() (length int64, err error) {
 	line, err := c.in.ReadSlice('\n')
+	if closed(err) && len(line) == 0 {
+		return 0, errClosed
+	}
 	if err != nil {
 		return 0, fmt.Errorf("response: %w", err)
 	}
@@ -135,8 +137,8 @@ func (c *connection) head() (length int64, err error) {
 		}
 	}
 	if !ok {
-		text, _ := c.in.Peek(int(min(max(length, 0), 300)))
-		return 0, fmt.Errorf("answered with %s: %s", status, text)
+		text, _ := c.in.Peek(int(min(max(length, 0), 200)))
+		return 0, fmt.Errorf("answered with %s: %.200q", status, text)
 	}
 	if length < chunked {
 		return 0, errors.New("a response without framing")
@@ -155,7 +157,7 @@ func field(line []byte, name string) (string, bool) {
 // skip reads a body and drops it. It returns the body's length.
 func (c *connection) skip(length int64) (int64, error) {
 	if length != chunked {
-		_, err := io.CopyN(io.Discard, c.in, length)
+		_, err := c.in.Discard(int(length))
 		return length, err
 	}
 	var total int64
@@ -168,7 +170,7 @@ func (c *connection) skip(length int64) (int64, error) {
 		if err != nil {
 			return total, err
 		}
-		if _, err := io.CopyN(io.Discard, c.in, size+2); err != nil {
+		if _, err := c.in.Discard(int(size) + 2); err != nil {
 			return total, err
 		}
 		if size == 0 {
@@ -178,9 +180,18 @@ func (c *connection) skip(length int64) (int64, error) {
 	}
 }
 
+// send writes bytes of a request.
+func (c *connection) send(part []byte) error {
+	_, err := c.Write(part)
+	if closed(err) {
+		return errClosed
+	}
+	return err
+}
+
 // get sends a prepared request and reads its response to the end.
 func (c *connection) get(request []byte) (int64, error) {
-	if _, err := c.Write(request); err != nil {
+	if err := c.send(request); err != nil {
 		return 0, err
 	}
 	length, err := c.head()

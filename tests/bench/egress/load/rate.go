@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"sort"
 	"sync"
 	"time"
@@ -13,104 +14,85 @@ type rateResult struct {
 	P99       float64 `json:"p99"`
 	// All counts the warm-up too.
 	All int `json:"all"`
+	tally
 }
-
-// worker is one connection's loop. It calls done after each exchange and ends when done says so.
-type worker func(done func(started time.Time) (more bool)) error
 
 // rate sends requests on kept connections, the next when the answer to the last is complete.
 func rate(o options) (any, error) {
-	c, err := newClient(o.client)
-	if err != nil {
-		return nil, err
-	}
-	request := c.request("GET", "/small", "")
-	return measure(o, func(done func(time.Time) bool) error {
-		conn, err := c.dial()
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		conn.SetDeadline(time.Now().Add(o.span.warm + o.span.measured + patience))
-		for more := true; more; {
-			started := time.Now()
-			if _, err := conn.get(request); err != nil {
-				return err
-			}
-			more = done(started)
-		}
-		return nil
-	})
+	return repeat(o, false)
 }
 
 // fresh makes a new connection for each request: TCP, CONNECT, a full handshake, one GET.
 func fresh(o options) (any, error) {
+	return repeat(o, true)
+}
+
+// repeat runs one loop of requests for each connection.
+func repeat(o options, anew bool) (any, error) {
 	c, err := newClient(o.client)
 	if err != nil {
 		return nil, err
 	}
 	request := c.request("GET", "/small", "")
-	return measure(o, func(done func(time.Time) bool) error {
-		for more := true; more; {
-			started := time.Now()
-			conn, err := c.dial()
-			if err != nil {
-				return err
-			}
-			_, err = conn.get(request)
-			conn.Close()
-			if err != nil {
-				return err
-			}
-			more = done(started)
-		}
-		return nil
-	})
-}
-
-// measure runs one worker for each connection. An exchange counts when it ends within the measured time.
-func measure(o options, work worker) (rateResult, error) {
-	var group sync.WaitGroup
-	samples := make([][]time.Duration, o.conns)
-	counts := make([]int, o.conns)
-	failures := make(chan error, o.conns)
 	from := time.Now().Add(o.span.warm)
 	until := from.Add(o.span.measured)
-	for i := 0; i < o.conns; i++ {
+	loops := make([]loop, o.conns)
+	var group sync.WaitGroup
+	for i := range loops {
 		group.Add(1)
-		go func(i int) {
+		go func(l *loop) {
 			defer group.Done()
-			err := work(func(started time.Time) bool {
-				now := time.Now()
-				counts[i]++
-				if now.After(from) && now.Before(until) {
-					samples[i] = append(samples[i], now.Sub(started))
+			conn := &kept{client: c, until: until.Add(patience), tally: &l.tally}
+			defer conn.close()
+			for started := time.Now(); started.Before(until); started = time.Now() {
+				ok := conn.do(func(conn *connection) error {
+					_, err := conn.get(request)
+					return err
+				})
+				if anew {
+					conn.close()
 				}
-				return now.Before(until)
-			})
-			if err != nil {
-				failures <- err
+				l.count(ok, started, from, until)
 			}
-		}(i)
+		}(&loops[i])
 	}
 	group.Wait()
-	select {
-	case err := <-failures:
-		return rateResult{}, err
-	default:
+	return summary(loops, o.span.measured)
+}
+
+// loop is what one connection has measured.
+type loop struct {
+	times []time.Duration
+	all   int
+	tally tally
+}
+
+// count adds a request that ends now. It is measured when it ends within the measured time.
+func (l *loop) count(ok bool, started, from, until time.Time) {
+	if !ok {
+		return
 	}
-	var all []time.Duration
-	total := 0
-	for i, own := range samples {
-		all = append(all, own...)
-		total += counts[i]
+	l.all++
+	if now := time.Now(); now.After(from) && now.Before(until) {
+		l.times = append(l.times, now.Sub(started))
 	}
-	return rateResult{
-		PerSecond: float64(len(all)) / o.span.measured.Seconds(),
-		P50:       percentile(all, 50),
-		P99:       percentile(all, 99),
-		All:       total,
-	}, nil
+}
+
+func summary(loops []loop, measured time.Duration) (any, error) {
+	var times []time.Duration
+	var result rateResult
+	for _, l := range loops {
+		times = append(times, l.times...)
+		result.All += l.all
+		result.tally.add(l.tally)
+	}
+	if len(times) == 0 {
+		return nil, fmt.Errorf("no request was answered in time: %s", result.Failure)
+	}
+	result.PerSecond = float64(len(times)) / measured.Seconds()
+	result.P50 = percentile(times, 50)
+	result.P99 = percentile(times, 99)
+	return result, nil
 }
 
 // percentile sorts the times and picks one, in milliseconds.

@@ -50,7 +50,7 @@ func serve(o options) (any, error) {
 		}
 		go func() {
 			defer conn.Close()
-			s.connection(&connection{conn, bufio.NewReaderSize(conn, 64<<10)})
+			s.connection(&connection{conn, bufio.NewReaderSize(conn, bufferSize)})
 		}()
 	}
 }
