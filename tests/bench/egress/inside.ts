@@ -22,6 +22,11 @@ function say(line: string): void {
   Deno.stderr.writeSync(encoder.encode(`${line}\n`));
 }
 
+/** Whoever started this holds the other end, and says nothing. */
+async function stdinEnds(): Promise<void> {
+  while (await Deno.stdin.read(new Uint8Array(1)) !== null);
+}
+
 /** Waits until a peer answers, and makes sure that it does its work. */
 async function verify(world: World, peer: Peer, signal: AbortSignal): Promise<void> {
   await load(world, peer, "ready", peer.ready, signal);
@@ -54,6 +59,7 @@ if (import.meta.main) {
   const plan: Plan = JSON.parse(Deno.args[0]!);
   const abort = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, () => abort.abort());
+  void stdinEnds().then(() => abort.abort());
   try {
     await main(plan, abort.signal);
     Deno.exit(0);

@@ -31,17 +31,14 @@ export async function inNamespaces(module: string, temp: string, plan: unknown):
     ],
     // What is left of a run that is killed lies in the one folder that its starter removes.
     env: { TMPDIR: temp },
-    stdin: "null",
+    // The module ends when this pipe does, be it because this process has ended.
+    stdin: "piped",
     stdout: "inherit",
     stderr: "inherit",
   }).spawn();
   const end = () => {
-    try {
-      child.kill("SIGTERM");
-      setTimeout(() => child.kill("SIGKILL"), GRACE_MS);
-    } catch {
-      // It has ended already.
-    }
+    child.stdin.close().catch(() => {});
+    setTimeout(() => child.kill("SIGKILL"), GRACE_MS);
   };
   for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, end);
   return (await child.status).code;
