@@ -1,8 +1,8 @@
 /** The benchmark itself, once it is alone: `main.ts` starts it in its namespaces, with its plan as the argument. */
 
-import { startPeer } from "./peers.ts";
 import { load } from "./load.ts";
-import { expectedCredential, type Peer } from "./peers.ts";
+import { watchMachine } from "./machine.ts";
+import { expectedCredential, type Peer, startPeer } from "./peers.ts";
 import type { Options } from "./options.ts";
 import { jsonOf, tablesOf } from "./report.ts";
 import { runRounds } from "./rounds.ts";
@@ -49,8 +49,9 @@ async function main({ options, tools, missing }: Plan, signal: AbortSignal): Pro
     await verify(world, peer, signal);
     peers.push(peer);
   }
+  const machine = watchMachine();
   const results = await runRounds({ world, seconds: options.seconds, signal }, peers, options, say);
-  const run = { options, tools, missing, results };
+  const run = { options, tools, missing, results, machine: machine() };
   const text = options.json ? JSON.stringify(jsonOf(run), undefined, 2) : tablesOf(run);
   Deno.stdout.writeSync(encoder.encode(`${text}\n`));
 }

@@ -2,7 +2,7 @@
 
 const GRACE_MS = 3_000;
 /** Clock ticks of `/proc/PID/stat` in a second: fixed on Linux for what user space sees. */
-const TICKS = 100;
+export const TICKS = 100;
 
 /** A running program. */
 export interface Process {

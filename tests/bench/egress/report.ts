@@ -1,6 +1,7 @@
 /** The report of a run: tables in Markdown, or everything in JSON. */
 
 import { type MetricName, METRICS } from "./figures.ts";
+import type { Machine } from "./machine.ts";
 import type { Options } from "./options.ts";
 import type { PeerName } from "./peers.ts";
 import type { PeerResults, Results } from "./rounds.ts";
@@ -13,6 +14,7 @@ export interface Run {
   readonly tools: Tools;
   readonly missing: Missing;
   readonly results: Results;
+  readonly machine: Machine;
 }
 
 /** Both tables, with a head that says what was measured where. */
@@ -42,7 +44,7 @@ export function tablesOf(run: Run): string {
 function notesOf(name: PeerName, { failures, troubles }: PeerResults): readonly string[] {
   const texts = Object.entries(troubles).map(([figure, { redials, failed, failure }]) => {
     const parts = [
-      ...failed > 0 ? [`${failed} requests failed (${failure.replaceAll(/\s+/g, " ")})`] : [],
+      ...failed > 0 ? [`${failed} requests failed (${plain(failure)})`] : [],
       ...redials > 0 ? [`${redials} connections were closed between requests and opened anew`] : [],
     ];
     return `${figure}: ${parts.join("; ")}`;
@@ -51,9 +53,14 @@ function notesOf(name: PeerName, { failures, troubles }: PeerResults): readonly 
   return all.length === 0 ? [] : [`${name}:\n\n${all.map((text) => `- ${text}`).join("\n")}`];
 }
 
+/** An answer in one line and without its markup. */
+function plain(text: string): string {
+  return text.replaceAll(/<[^>]*>|\s+/g, " ").replaceAll(/ +/g, " ").trim();
+}
+
 /** Medians, samples and verdicts. */
 export function jsonOf(run: Run): unknown {
-  const { options, tools, missing, results } = run;
+  const { options, tools, missing, results, machine } = run;
   const peers = Object.fromEntries([...results].map(([name, { samples, ...rest }]) => {
     const medians = Object.keys(samples).map((
       metric,
@@ -62,7 +69,7 @@ export function jsonOf(run: Run): unknown {
   }));
   const { rounds, seconds } = options;
   return {
-    machine: machine(),
+    machine,
     versions: tools.versions,
     rounds,
     seconds,
@@ -72,20 +79,10 @@ export function jsonOf(run: Run): unknown {
   };
 }
 
-function headOf({ options, tools }: Run): string {
-  const { model, cores, load } = machine();
+function headOf({ options, tools, machine }: Run): string {
   const versions = Object.entries(tools.versions).map(([name, version]) => `${name} ${version}`);
-  return `Medians of ${options.rounds}, loads of ${options.seconds} s, ${cores} cores (${model}), ` +
-    `load average ${load.join(" ")} at the end; ${versions.join("; ")}.`;
-}
-
-function machine(): { model: string; cores: number; load: readonly string[] } {
-  const model = /^model name\s*:\s*(.*)$/m.exec(Deno.readTextFileSync("/proc/cpuinfo"))?.[1] ?? "unknown";
-  return {
-    model,
-    cores: navigator.hardwareConcurrency,
-    load: Deno.loadavg().map((value) => value.toFixed(1)),
-  };
+  return `Medians of ${options.rounds}, loads of ${options.seconds} s; ${machine.cores} cores (${machine.model}), ` +
+    `of which others used ${machine.others.toFixed(1)} meanwhile; ${versions.join("; ")}.`;
 }
 
 function shown(value: number | undefined): string {

@@ -138,7 +138,7 @@ func (c *connection) head() (length int64, err error) {
 	}
 	if !ok {
 		text, _ := c.in.Peek(int(min(max(length, 0), 200)))
-		return 0, fmt.Errorf("answered with %s: %.200q", status, text)
+		return 0, fmt.Errorf("answered with %s: %.200s", status, text)
 	}
 	if length < chunked {
 		return 0, errors.New("a response without framing")
