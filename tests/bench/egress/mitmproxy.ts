@@ -23,6 +23,8 @@ export async function startMitmproxy(world: World, next: Started | undefined): P
   const env = {
     PATH: "/usr/bin:/bin",
     HOME: dir,
+    // Else the addon's compiled form would lie beside it.
+    PYTHONDONTWRITEBYTECODE: "1",
     BENCH_HOST: HOST,
     BENCH_PATHS: PATHS.join(","),
     BENCH_TOKEN: world.token,
