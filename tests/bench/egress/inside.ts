@@ -2,7 +2,7 @@
 
 import { load } from "./load.ts";
 import { watchMachine } from "./machine.ts";
-import { expectedCredential, type Peer, startPeer } from "./peers.ts";
+import { expectedCredential, type Peer, type PeerName, startPeer } from "./peers.ts";
 import type { Options } from "./options.ts";
 import { jsonOf, tablesOf } from "./report.ts";
 import { runRounds } from "./rounds.ts";
@@ -27,14 +27,16 @@ async function stdinEnds(): Promise<void> {
   while (await Deno.stdin.read(new Uint8Array(1)) !== null);
 }
 
-/** Waits until a peer answers, and makes sure that it does its work. */
-async function verify(world: World, peer: Peer, signal: AbortSignal): Promise<void> {
+/** Starts a peer, waits until it answers, and makes sure that it does its work. */
+async function startVerified(world: World, name: PeerName, signal: AbortSignal): Promise<Peer> {
+  const peer = await startPeer(world, name);
   await load(world, peer, "ready", peer.ready, signal);
   const seen = await load(world, peer, "check", [], signal);
-  const expected = expectedCredential(peer.name);
+  const expected = expectedCredential(name);
   if (seen !== expected) {
-    throw new Error(`${peer.name}: upstream saw the credential "${seen}", not "${expected}"`);
+    throw new Error(`${name}: upstream saw the credential "${seen}", not "${expected}"`);
   }
+  return peer;
 }
 
 async function main({ options, tools, missing }: Plan, signal: AbortSignal): Promise<void> {
@@ -45,12 +47,17 @@ async function main({ options, tools, missing }: Plan, signal: AbortSignal): Pro
       say(`${name}: not run: ${missing[name]}`);
       continue;
     }
-    const peer = await startPeer(world, name);
-    await verify(world, peer, signal);
-    peers.push(peer);
+    peers.push(await startVerified(world, name, signal));
   }
   const machine = watchMachine();
-  const results = await runRounds({ world, seconds: options.seconds, signal }, peers, options, say);
+  const results = await runRounds({ world, seconds: options.seconds, signal }, peers, {
+    ...options,
+    say,
+    restart: async (peer) => {
+      await peer.stop();
+      return await startVerified(world, peer.name, signal);
+    },
+  });
   const run = { options, tools, missing, results, machine: machine() };
   const text = options.json ? JSON.stringify(jsonOf(run), undefined, 2) : tablesOf(run);
   Deno.stdout.writeSync(encoder.encode(`${text}\n`));

@@ -42,6 +42,8 @@ export interface Peer {
   readonly started: number;
   /** Arguments of the load generator's `ready`. */
   readonly ready: readonly string[];
+  /** How one of its programs ended without being asked; undefined: all run. */
+  death(): Promise<string | undefined>;
   stop(): Promise<void>;
 }
 
@@ -67,6 +69,10 @@ export async function startPeer(world: World, name: PeerName): Promise<Peer> {
     pids: started.map(({ process }) => process.pid),
     started: Math.min(...started.map(({ process }) => process.started)),
     ready: started.flatMap(({ ready }) => ready),
+    death: async () => {
+      const deaths = await Promise.all(started.map(({ process }) => process.death()));
+      return deaths.find((death) => death !== undefined);
+    },
     stop: async () => {
       await Promise.all(started.map(({ process }) => process.stop()));
     },

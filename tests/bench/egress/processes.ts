@@ -1,6 +1,7 @@
 /** The programs of one run: started with their output in files, ended by their ids. */
 
 const GRACE_MS = 3_000;
+const OUTPUT_CHARS = 1_000;
 /** Clock ticks of `/proc/PID/stat` in a second: fixed on Linux for what user space sees. */
 export const TICKS = 100;
 
@@ -9,8 +10,8 @@ export interface Process {
   readonly pid: number;
   /** When it was started, in milliseconds since the epoch. */
   readonly started: number;
-  /** Its output so far. */
-  output(): Promise<string>;
+  /** How it ended without being asked, with its last output; undefined: it runs. */
+  death(): Promise<string | undefined>;
   /** SIGTERM, then SIGKILL; resolves when it has ended. */
   stop(): Promise<void>;
 }
@@ -39,10 +40,18 @@ export class Processes implements AsyncDisposable {
       stdout: "null",
       stderr: "inherit",
     }).spawn();
+    let status: Deno.CommandStatus | undefined;
+    child.status.then((ended) => status = ended);
     const process: Process = {
       pid: child.pid,
       started,
-      output: () => Deno.readTextFile(log),
+      death: async () => {
+        if (status === undefined) return undefined;
+        // Its access log is of no use here.
+        const lines = (await Deno.readTextFile(log)).split("\n").filter((line) => !line.startsWith("{"));
+        const output = lines.join("\n").trim().slice(-OUTPUT_CHARS);
+        return `${program}: ${status.signal ?? `status ${status.code}`}: ${output}`;
+      },
       stop: async () => {
         if (!this.#running.delete(process)) return;
         signal(child, "SIGTERM");

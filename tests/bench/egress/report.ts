@@ -49,7 +49,7 @@ function notesOf(name: PeerName, { failures, troubles }: PeerResults): readonly 
     ];
     return `${figure}: ${parts.join("; ")}`;
   });
-  const all = [...texts, ...failures.map((text) => `not measured: ${text}`)];
+  const all = [...texts, ...failures.map((text) => `failed: ${plain(text)}`)];
   return all.length === 0 ? [] : [`${name}:\n\n${all.map((text) => `- ${text}`).join("\n")}`];
 }
 

@@ -1,7 +1,6 @@
 /** Rounds: in each, every figure in turn, and for each figure every peer in turn. */
 
 import { type Bench, type FigureName, measure, type MetricName } from "./figures.ts";
-import type { Options } from "./options.ts";
 import type { Peer, PeerName } from "./peers.ts";
 import { processorTimeOf } from "./processes.ts";
 
@@ -26,31 +25,47 @@ export interface PeerResults {
 /** Results of a run. */
 export type Results = ReadonlyMap<PeerName, PeerResults>;
 
+/** What a run needs besides its bench. */
+export interface RoundsOptions {
+  readonly figures: readonly FigureName[];
+  readonly rounds: number;
+  /** Starts a peer anew whose program has ended. */
+  restart(peer: Peer): Promise<Peer>;
+  say(line: string): void;
+}
+
 /** Measures. A load that fails is noted, and the others go on. */
 export async function runRounds(
   bench: Bench,
-  peers: readonly Peer[],
-  options: Options,
-  say: (line: string) => void,
+  started: readonly Peer[],
+  { figures, rounds, restart, say }: RoundsOptions,
 ): Promise<Results> {
   const results = new Map<PeerName, PeerResults>(
-    peers.map(({ name }) => [name, { samples: {}, cores: {}, troubles: {}, failures: [] }]),
+    started.map(({ name }) => [name, { samples: {}, cores: {}, troubles: {}, failures: [] }]),
   );
-  for (let round = 0; round < options.rounds; round++) {
-    for (const figure of options.figures) {
-      // Another one first in each round: what a load leaves behind must not always meet the same peer.
-      const from = round % peers.length;
-      for (const peer of [...peers.slice(from), ...peers.slice(0, from)]) {
-        const where = `round ${round + 1}, ${figure}, ${peer.name}`;
+  let peers = started;
+  for (let round = 1; round <= rounds; round++) {
+    // Another one first in each round: what a load leaves behind must not always meet the same peer.
+    peers = [...peers.slice(1), ...peers.slice(0, 1)];
+    for (const figure of figures) {
+      const next: Peer[] = [];
+      for (const peer of peers) {
+        const where = `round ${round}, ${figure}, ${peer.name}`;
+        const note = (what: string) => {
+          results.get(peer.name)!.failures.push(`${figure}, round ${round}: ${what}`);
+          say(`${where}: failed: ${what}`);
+        };
         try {
           say(`${where}: ${await measureInto(results.get(peer.name)!, bench, peer, figure)}`);
         } catch (error) {
           bench.signal.throwIfAborted();
-          const what = error instanceof Error ? error.message : String(error);
-          results.get(peer.name)!.failures.push(`${figure}, round ${round + 1}: ${what}`);
-          say(`${where}: failed: ${what}`);
+          note(error instanceof Error ? error.message : String(error));
         }
+        const death = await peer.death();
+        if (death !== undefined) note(`it ended by itself and was started anew: ${death}`);
+        next.push(death === undefined ? peer : await restart(peer));
       }
+      peers = next;
     }
   }
   return results;
