@@ -50,7 +50,7 @@ export class Processes implements AsyncDisposable {
         // Its access log is of no use here.
         const lines = (await Deno.readTextFile(log)).split("\n").filter((line) => !line.startsWith("{"));
         const output = lines.join("\n").trim().slice(-OUTPUT_CHARS);
-        return `${program}: ${status.signal ?? `status ${status.code}`}: ${output}`;
+        return `${program.split("/").at(-1)}: ${status.signal ?? `status ${status.code}`}: ${output}`;
       },
       stop: async () => {
         if (!this.#running.delete(process)) return;
