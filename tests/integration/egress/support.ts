@@ -158,12 +158,23 @@ export async function rawExchange(egressPort: number, data: string): Promise<str
   }
 }
 
-/** Runs a program and collects its output. */
+/** Runs a program, for a minute at most, and collects its output. */
 export async function runProgram(
   name: string,
   args: string[],
   env: Record<string, string> = {},
+  options: { readonly clearEnv?: boolean; readonly cwd?: string } = {},
 ): Promise<{ code: number; out: string; err: string }> {
-  const { code, stdout, stderr } = await new Deno.Command(name, { args, env, stdin: "null" }).output();
+  const command = new Deno.Command(name, {
+    args,
+    env,
+    ...options,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+  const child = command.spawn();
+  const timer = setTimeout(() => child.kill("SIGKILL"), 60_000);
+  const { code, stdout, stderr } = await child.output().finally(() => clearTimeout(timer));
   return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
 }

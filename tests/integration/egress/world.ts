@@ -16,6 +16,10 @@ import {
 export interface WorldOptions {
   /** What the upstream of each canonical host does, on port 443 with TLS. */
   readonly hosts: Readonly<Record<string, Script>>;
+  /** Hosts that are served by Deno's own HTTP server, on port 443 with TLS. @default none */
+  readonly servers?: Readonly<Record<string, Deno.ServeHandler>>;
+  /** What the upstream of each host does on port 80, in plain. @default none */
+  readonly plain?: Readonly<Record<string, Script>>;
   /** Text of routes.yaml. @default each host, without a credential */
   readonly routes?: string;
   /** Token slots. @default none */
@@ -51,9 +55,21 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     counts.set(host, upstream.connections);
     ports[`${host.includes(":") ? `[${host}]` : host}:443`] = upstream.port;
   }
+  for (const [host, handler] of Object.entries(options.servers ?? {})) {
+    const tls = await pki.leaf(host);
+    const server = Deno.serve({ hostname: "127.0.0.1", port: 0, ...tls, onListen: () => {} }, handler);
+    stack.defer(() => server.shutdown());
+    ports[`${host}:443`] = server.addr.port;
+  }
+  for (const [host, script] of Object.entries(options.plain ?? {})) {
+    const upstream = await startUpstream(pki, host, script, false);
+    stack.defer(() => upstream.close());
+    ports[host] = upstream.port;
+  }
   const proxy = startConnectProxy(ports);
   stack.defer(() => proxy.close());
-  const routes = options.routes ?? JSON.stringify({ routes: [...counts.keys()].map((host) => ({ host })) });
+  const listed = new Set(Object.keys(ports).map((name) => name.replace(/:443$/, "").replace(/^\[|\]$/g, "")));
+  const routes = options.routes ?? JSON.stringify({ routes: [...listed].map((host) => ({ host })) });
   const egress = await startEgress(pki, { routes, proxyPort: proxy.port, env: options.env ?? {} });
   stack.defer(() => egress.close());
   const tunnel = (host: string, serverName?: string) => openTunnel(egress.port, host, pki, serverName);
