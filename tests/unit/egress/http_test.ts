@@ -170,6 +170,16 @@ Deno.test("white space that only some parsers take for white space is part of th
   }
 });
 
+// Found by fuzzing against llhttp: a CONNECT ends where its head does.
+Deno.test("CONNECT has no body", () => {
+  const framing = (line: string) =>
+    requestFraming(parseRequestHead(`CONNECT a.test:443 HTTP/1.1\r\nHost: a.test\r\n${line}\r\n`));
+  assertEquals(framing(""), { kind: "none" });
+  assertEquals(framing("Content-Length: 0\r\n"), { kind: "none" });
+  assertThrows(() => framing("Content-Length: 5\r\n"), BadMessage);
+  assertThrows(() => framing("Transfer-Encoding: chunked\r\n"), BadMessage);
+});
+
 Deno.test("connection-level headers end here; what they name ends here too, unless it must pass", () => {
   const head = parseRequestHead(
     "GET / HTTP/1.1\r\nHost: a\r\nConnection: X-Hop, keep-alive\r\nX-Hop: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\n" +
