@@ -63,6 +63,7 @@ const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}) ([\x21-\x7e]+) HTTP\/1
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
 const NOT_TEXT = /[^\t\x20-\x7e\x80-\xff]/;
 const LENGTH = /^(?:0|[1-9][0-9]{0,15})$/;
+const FRAMING_FIELD = /^(?:transfer-encoding|content-length)$/;
 const MAX_FIELDS = 256;
 
 /** Reads a request head from its bytes as Latin-1, the empty line at its end included. */
@@ -146,6 +147,10 @@ export function responseFraming(head: ResponseHead, method: string): Framing {
 function framingOf(head: { readonly fields: readonly Field[] }): Framing | undefined {
   const codings = valuesOf(head.fields, "transfer-encoding");
   const lengths = valuesOf(head.fields, "content-length");
+  // White space by the grammar, but `chunked` and a tab is another coding to some parsers (llhttp): no body, or all.
+  if (head.fields.some(({ name, line }) => FRAMING_FIELD.test(name) && line.includes("\t"))) {
+    throw new BadMessage("Transfer-Encoding or Content-Length has a tab");
+  }
   if (codings.length > 0 && lengths.length > 0) {
     throw new BadMessage("it has both Transfer-Encoding and Content-Length");
   }

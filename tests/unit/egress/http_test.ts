@@ -170,6 +170,20 @@ Deno.test("white space that only some parsers take for white space is part of th
   }
 });
 
+// Found by fuzzing against llhttp, which reads such a response to the end of the connection.
+Deno.test("a tab beside what frames a message is refused", () => {
+  for (
+    const line of ["Transfer-Encoding: chunked\t", "Transfer-Encoding:\tchunked", "Content-Length: 5 \t "]
+  ) {
+    const request = parseRequestHead(`POST / HTTP/1.1\r\n${line}\r\n\r\n`);
+    assertThrows(() => requestFraming(request), BadMessage);
+    const response = parseResponseHead(`HTTP/1.1 200 OK\r\n${line}\r\n\r\n`);
+    assertThrows(() => responseFraming(response, "GET"), BadMessage);
+  }
+  const head = parseRequestHead("POST / HTTP/1.1\r\nTransfer-Encoding:  chunked \r\n\r\n");
+  assertEquals(requestFraming(head), { kind: "chunked" });
+});
+
 // Found by fuzzing against llhttp: a CONNECT ends where its head does.
 Deno.test("CONNECT has no body", () => {
   const framing = (line: string) =>
