@@ -102,41 +102,44 @@ export class WireReader {
 
   /** Reads whole lines up to an end, each one's own end included. */
   async #readTo(endIn: EndFinder, limit: number, tooLong: string): Promise<string> {
-    let kept: Uint8Array | undefined;
-    // Where the line that is not at its end begins: what is before has been looked at.
-    let from = 0;
+    let held: Uint8Array | undefined;
+    let size = 0;
     for (;;) {
-      const bytes = kept === undefined ? this.#bytes : concat(kept, this.#bytes);
-      const found = endIn(bytes, from);
-      if ((found.end < 0 ? bytes.length : found.end) > limit) throw new BadMessage(tooLong, 431);
-      if (found.end >= 0) {
-        this.#bytes = bytes.subarray(found.end);
-        return checkedText(bytes.subarray(0, found.end));
+      let bytes = this.#bytes;
+      if (held !== undefined) {
+        held = append(held, size, bytes);
+        bytes = held.subarray(0, size + bytes.length);
       }
-      from = found.from;
+      const end = endIn(bytes, size);
+      if ((end < 0 ? bytes.length : end) > limit) throw new BadMessage(tooLong, 431);
+      if (end >= 0) {
+        this.#bytes = bytes.subarray(end);
+        return checkedText(bytes.subarray(0, end));
+      }
       // The stream may overwrite these bytes with the next read.
-      kept = bytes.slice();
+      held ??= append(undefined, 0, bytes);
+      size = bytes.length;
       this.#bytes = EMPTY;
       if (!await this.fill()) throw new Truncated("the connection ended within a message");
     }
   }
 }
 
-/** Finds where something ends, counted in bytes; -1: not yet, and where to look on from. */
-type EndFinder = (bytes: Uint8Array, from: number) => { readonly end: number; readonly from: number };
+/** Finds where something ends, counted in bytes; -1: not yet. What is before `from` has been looked at. */
+type EndFinder = (bytes: Uint8Array, from: number) => number;
 
-function endOfLine(bytes: Uint8Array, from: number): { end: number; from: number } {
-  return { end: indexOfByte(bytes, LF, from) + 1 || -1, from: bytes.length };
+function endOfLine(bytes: Uint8Array, from: number): number {
+  const end = indexOfByte(bytes, LF, from);
+  return end < 0 ? -1 : end + 1;
 }
 
 /** The end of the first line that is empty but for its own end, well-formed or not. */
-function endOfHead(bytes: Uint8Array, from: number): { end: number; from: number } {
-  for (let start = from;;) {
-    const end = indexOfByte(bytes, LF, start);
-    if (end < 0) return { end: -1, from: start };
-    if (end === start || (end === start + 1 && bytes[start] === CR)) return { end: end + 1, from: start };
-    start = end + 1;
+function endOfHead(bytes: Uint8Array, from: number): number {
+  for (let at = indexOfByte(bytes, LF, from); at >= 0; at = indexOfByte(bytes, LF, at + 1)) {
+    const start = bytes[at - 1] === CR ? at - 1 : at;
+    if (start === 0 || bytes[start - 1] === LF) return at + 1;
   }
+  return -1;
 }
 
 /** The text of whole lines. @throws {BadMessage} CR or LF stands anywhere but in a line's end */
@@ -152,6 +155,18 @@ function indexOfByte(bytes: Uint8Array, byte: number, from: number): number {
   return Uint8Array.prototype.indexOf.call(bytes, byte, from);
 }
 
+/** Adds bytes after so many that are held, in the same array or in one of twice the length: byte by byte is no harm. */
+function append(held: Uint8Array | undefined, size: number, more: Uint8Array): Uint8Array {
+  const needed = size + more.length;
+  let to = held;
+  if (to === undefined || needed > to.length) {
+    to = new Uint8Array(2 * needed);
+    if (held !== undefined) to.set(held.subarray(0, size));
+  }
+  to.set(more, size);
+  return to;
+}
+
 /** Bytes as Latin-1 text: one character a byte, none changed (unlike the web's `latin1`, which is Windows-1252). */
 export function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
@@ -164,8 +179,4 @@ export function toBytes(text: string): Uint8Array {
   // As long in UTF-8: then it is ASCII, which the runtime encodes many times faster than Latin-1.
   const ascii = utf8.encode(text);
   return ascii.length === text.length ? ascii : Buffer.from(text, "latin1");
-}
-
-function concat(head: Uint8Array, tail: Uint8Array): Uint8Array {
-  return Buffer.concat([head, tail]);
 }
