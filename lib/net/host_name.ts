@@ -8,7 +8,8 @@ import { parseIp } from "./ip.ts";
 const MAX_NAME = 253;
 const MAX_LABEL = 63;
 // Underscores are not host names by RFC 952 but are found in real ones. A leading hyphen would be read as an option.
-const LABEL = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/;
+// Encoded twice (UTS 46, validity criterion 4): some URL parsers take it and some do not.
+const LABEL = /^(?!xn--xn--)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/;
 // What the URL parser would drop, decode or take for the end of the host.
 // deno-lint-ignore no-control-regex
 const FORBIDDEN = /[\u0000-\u0020\u007f%/\\?#@:*[\]<>^|]/;

@@ -33,6 +33,7 @@ const HOSTS: readonly [written: string, canonical: string | undefined, why: stri
   ["BÜCHER.example", "xn--bcher-kva.example", "IDNA and case"],
   ["xn--bcher-kva.example", "xn--bcher-kva.example", "IDNA, already ASCII"],
   ["xn--zzzzzz.example", undefined, "invalid punycode"],
+  ["xn--xn---epa.example", undefined, "punycode in punycode, which URL parsers disagree about"],
   ["ｇithub.com", "github.com", "full-width letter"],
   ["github。com", "github.com", "ideographic full stop"],
   ["\u212aernel.org", "kernel.org", "Kelvin sign"],
