@@ -94,8 +94,9 @@ function ambiguityOf(text: string): string | undefined {
   if (/%u[0-9A-Fa-f]{4}/i.test(text)) return "it has a non-standard escape";
   // Compatibility forms, for servers that normalise: U+2025 and U+FF0E are dots to them, U+FF0F a slash.
   for (const segment of text.normalize("NFKC").split(/[/\\]/)) {
-    // `..;x` is `..` to servers with path parameters; trailing dots and spaces vanish on some file systems.
-    const name = segment.split(";", 1)[0]!.trim();
+    // `..;x` is `..` to servers with path parameters, `..?x` to those behind a proxy that passes the path on decoded;
+    // trailing dots and spaces vanish on some file systems.
+    const name = segment.split(/[;?#]/, 1)[0]!.trim();
     if (/^\.{1,2}$/.test(name) || /^\.[. ]+$/.test(name)) return "it has a dot segment";
   }
   return undefined;
