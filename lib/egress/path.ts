@@ -15,6 +15,7 @@
 const MAX_DEPTH = 8;
 const UNRESERVED = /[A-Za-z0-9._~-]/;
 const PERCENT_RUN = /(?:%[0-9A-Fa-f]{2})+/g;
+const ESCAPE = /%(?:[0-9A-F]{2}|u[0-9A-F]{4})/i;
 const STRICT_UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The readings of a path. */
@@ -47,7 +48,11 @@ export function readPath(path: string): PathReadings {
     const last = texts.at(-1)!;
     ambiguity ??= ambiguityOf(last);
     const next = decodeOnce(last);
-    if (next.text === last) break;
+    if (next.text === last) {
+      // Nothing is left to decode but for servers that fold compatibility forms first: U+FF05 is a percent sign to them.
+      if (ESCAPE.test(last.normalize("NFKC"))) ambiguity ??= "it has an escape in compatibility form";
+      break;
+    }
     if (next.broken) ambiguity ??= "its percent-encoding is not UTF-8";
     if (depth === MAX_DEPTH) {
       ambiguity ??= "it is encoded over and over";
