@@ -34,12 +34,16 @@ export function splitTarget(target: string): { readonly path: string; readonly q
     : { path: target.slice(0, mark), query: target.slice(mark + 1) };
 }
 
-/** What every server reads in one way: segments of unreserved characters, none empty and none that begins with a dot. */
+/** Segments of unreserved characters, none empty, none with a dot at its beginning. */
 const PLAIN_PATH = /^(?:\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*\/?$/;
+const DOT_AT_END = /\.(?:\/|$)/;
 
 /** Computes the readings of a path (without query). */
 export function readPath(path: string): PathReadings {
-  if (path !== "" && PLAIN_PATH.test(path)) return { texts: [path], ambiguity: undefined };
+  // What every server reads in one way.
+  if (path !== "" && PLAIN_PATH.test(path) && !DOT_AT_END.test(path)) {
+    return { texts: [path], ambiguity: undefined };
+  }
   const texts = [decodeUnreserved(path)];
   let ambiguity = path.startsWith("/") ? undefined : "it does not begin with a slash";
   // Only as sent: one decoding later a lone percent sign is what `%25` stood for.
@@ -60,7 +64,7 @@ export function readPath(path: string): PathReadings {
     }
     texts.push(next.text);
   }
-  return { texts: [...new Set(texts.flatMap((text) => [text, asSomeServersRead(text)]))], ambiguity };
+  return { texts: [...new Set(texts.flatMap((text) => [text, ...asSomeServersRead(text)]))], ambiguity };
 }
 
 /**
@@ -79,7 +83,8 @@ export function prefixFault(prefix: string): string | undefined {
   if (/[^\x21-\x7e]/.test(prefix)) return "must be printable ASCII";
   if (/[%\\?#;]/.test(prefix)) return "must be a plain path: none of % \\ ? # ;";
   if (prefix.includes("//")) return "must not have an empty segment";
-  return ambiguityOf(prefix) === undefined ? undefined : "must not have a dot segment";
+  if (ambiguityOf(prefix) !== undefined) return "must not have a dot segment";
+  return /\.(?:\/|$)/.test(prefix) ? "must not have a name that ends in a dot" : undefined;
 }
 
 /** Decodes a text until nothing changes, as {@linkcode readPath} does; for finding a word, not for allowing one. */
@@ -107,9 +112,21 @@ function ambiguityOf(text: string): string | undefined {
   return undefined;
 }
 
-/** Backslashes as slashes, path parameters dropped, runs of slashes merged, compatibility forms folded. */
-function asSomeServersRead(text: string): string {
-  return text.normalize("NFKC").replaceAll("\\", "/").replace(/;[^/]*/g, "").replace(/\/{2,}/g, "/");
+/**
+ * Compatibility forms folded: as it is, and as those read it who drop line ends and tabs (the URL standard) and take a
+ * mark or NUL for the end of the path once it is decoded.
+ */
+function asSomeServersRead(text: string): readonly string[] {
+  const folded = text.normalize("NFKC");
+  return [folded, folded.replace(/[\t\n\r]/g, "").replace(/[?#\0]/g, "/")].map(plainNames);
+}
+
+/** Backslashes as slashes; path parameters, dots and spaces at the end of a name dropped; runs of slashes merged. */
+function plainNames(text: string): string {
+  const names = text.replaceAll("\\", "/").replace(/;[^/]*/g, "")
+    // The look behind keeps the work in line with the length: each run is tried once, from its start.
+    .replace(/(?<![. ])[. ]+(?=\/|$)/g, "");
+  return names.replace(/\/{2,}/g, "/");
 }
 
 function decodeUnreserved(text: string): string {

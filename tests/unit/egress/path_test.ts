@@ -146,6 +146,8 @@ Deno.test("prefixFault", () => {
       "/a;b",
       "/a b",
       "/\u00e9",
+      "/a./b",
+      "/a.",
     ]
   ) {
     assertEquals(typeof prefixFault(prefix), "string", prefix);
