@@ -42,6 +42,7 @@ Deno.test("decide, rule by rule and in their order", (t) =>
     ["GET https://open.test/r.git/info/refs?%73ervice=git-receive-pack", "git-push"],
     ["GET https://open.test/r.git/info/refs?service=git%252dreceive-pack", "git-push"],
     ["GET https://open.test/r.git/info/refs?service=GIT-RECEIVE-PACK", "git-push"],
+    ["GET https://open.test/r.git/info/refs?x%26service=git-receive-pack", "git-push"],
     ["POST https://open.test/r.git/git-receive-pack", "git-push"],
     ["POST https://open.test/r.git/git%2Dreceive%2dpack", "git-push"],
     ["POST https://open.test/r.git%2fgit-receive-pack", "git-push"],
