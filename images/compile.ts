@@ -51,6 +51,8 @@ if (import.meta.main) {
       "compile",
       "--quiet",
       "--frozen",
+      // What only tests and sidecars import stays out.
+      "--exclude-unused-npm",
       ...PERMISSIONS,
       ...EMBEDDED_SOURCES.flatMap((path) => ["--include", path]),
       "--output",
