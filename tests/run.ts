@@ -1,7 +1,7 @@
 /**
  * Runs the test suites and ends with one line, `N passed, N failed, N skipped`.
  *
- *     deno task test              everything: set-up, unit, integration, escape, e2e
+ *     deno task test              everything: set-up, unit, fuzz, integration, escape, e2e
  *     deno task test unit escape   the suites named
  *
  * A suite that cannot start counts as a failure, never as skipped.

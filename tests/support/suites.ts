@@ -3,7 +3,7 @@
 import { pipelockProgram } from "./pipelock_program.ts";
 
 /** Name of a suite, in the order in which they run. */
-export type SuiteName = "unit" | "integration" | "escape" | "e2e";
+export type SuiteName = "unit" | "fuzz" | "integration" | "escape" | "e2e";
 
 /** How a suite is run. */
 export interface Suite {
@@ -32,9 +32,10 @@ async function programs(): Promise<Record<string, string>> {
   };
 }
 
-/** Every suite. Tests themselves run with all permissions: they start programs, engines and servers. */
+/** Every suite. Most run with all permissions: they start programs, engines and servers. The fuzz tests need none. */
 export const SUITES: Readonly<Record<SuiteName, Suite>> = {
   unit: { before: [], args: ["-A", "--parallel"], paths: ["tests/unit"], env: nothing },
+  fuzz: { before: [], args: [], paths: ["tests/fuzz"], env: nothing },
   integration: {
     before: [PROGRAMS, SETUP, IMAGES],
     args: ["-A"],
