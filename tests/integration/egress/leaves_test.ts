@@ -29,6 +29,7 @@ async function world() {
     log: new AccessLog({ write: (bytes) => Promise.resolve(bytes.length) }),
     limits,
     watches,
+    streams: new Set(),
   });
   const port = await server.listen("127.0.0.1", 0);
   return {

@@ -97,6 +97,6 @@ const scenarios = {
   longer: () =>
     exchange({ ":path": "/", ":method": "POST", "content-length": "3" }, { body: ["12345 and more"] }),
 };
-console.log(JSON.stringify(await scenarios[scenario]()));
+process.stdout.write(`${JSON.stringify(await scenarios[scenario]())}\n`);
 session.destroy();
 process.exit(0);
