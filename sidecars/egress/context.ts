@@ -15,6 +15,8 @@ export interface Egress {
   readonly log: AccessLog;
   readonly limits: Limits;
   readonly watches: Watches;
+  /** Protocols offered inside TLS, the preferred one first. */
+  readonly protocols: readonly string[];
   /** HTTP/2 streams open now, on all connections. */
   readonly streams: Set<unknown>;
 }

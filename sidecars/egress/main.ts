@@ -7,6 +7,7 @@ import { parseRoutes } from "../../lib/egress/wire.ts";
 import { authority } from "../../lib/net/host_name.ts";
 import { loadCa } from "../../lib/tls/load_ca.ts";
 import { AccessLog } from "./access_log.ts";
+import { makeMissingCa } from "./ca_files.ts";
 import { LazyLeaves } from "./lazy_leaves.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
 import { HELP, type Options, parseOptions } from "./options.ts";
@@ -20,10 +21,11 @@ const POOL_SWEEP = 5_000;
 /** Starts the proxy and keeps it until SIGTERM or SIGINT. */
 async function run(options: Options): Promise<void> {
   const slots = readTokenSlots(Deno.env);
+  await makeMissingCa(options.ca);
   const [routes, caCert, caKey, upstreamCa] = await Promise.all([
     readText(options.routes),
-    readText(options.caCert),
-    readText(options.caKey),
+    readText(options.ca.cert),
+    readText(options.ca.key),
     options.upstreamCa === undefined ? undefined : readText(options.upstreamCa),
   ]);
   const policy = new Policy(parseRoutes(routes), slots);
@@ -43,6 +45,7 @@ async function run(options: Options): Promise<void> {
     limits,
     watches: new Watches(),
     streams: new Set(),
+    protocols: options.protocols,
   });
   Deno.addSignalListener("SIGHUP", () => void reload(policy, options.routes));
   const stopped = signalled("SIGTERM", "SIGINT");

@@ -2,7 +2,9 @@
 
 import { decideHost } from "../../lib/egress/decide.ts";
 import { denialOf, faultOf } from "../../lib/egress/denial.ts";
-import { canonicalHost } from "../../lib/net/host_name.ts";
+import { messageOf, OperatorError } from "../../lib/errors.ts";
+import { escapeUntrusted } from "../../lib/escape.ts";
+import { authority, canonicalHost } from "../../lib/net/host_name.ts";
 import { readClientHello } from "./client_hello.ts";
 import type { Egress } from "./context.ts";
 import { checkHost, parseAuthority } from "./http/fields.ts";
@@ -27,12 +29,17 @@ export class EgressServer {
   /** Makes a proxy that does not listen yet. */
   constructor(egress: Egress) {
     this.#egress = egress;
-    this.#terminator = new Terminator(egress.leaves, egress.limits.leaves);
+    this.#terminator = new Terminator(egress.leaves, egress.limits.leaves, egress.protocols);
   }
 
-  /** Listens. @returns the port, which matters when 0 was asked for; throws when the address cannot be had */
+  /** Listens. @returns the port, which matters when 0 was asked for. @throws {OperatorError} it cannot be had */
   listen(hostname: string, port: number): number {
-    this.#listener = Deno.listen({ hostname, port });
+    try {
+      this.#listener = Deno.listen({ hostname, port });
+    } catch (cause) {
+      const why = escapeUntrusted(messageOf(cause));
+      throw new OperatorError(`cannot listen on ${authority(hostname, port)}: ${why}`, { cause });
+    }
     void this.#acceptAll(this.#listener);
     return this.#listener.addr.port;
   }

@@ -17,9 +17,6 @@ import type { Leaf } from "../../lib/tls/leaf.ts";
 const ACCEPT_PAUSE = 50;
 const LOOPBACK = "127.0.0.1";
 
-/** Protocols offered inside TLS, the preferred one first. */
-const ALPN: readonly string[] = ["h2", "http/1.1"];
-
 /** Both ends of a connection to a host's listener. */
 export interface Termination {
   /** Takes the client's bytes, and gives those for it. */
@@ -32,14 +29,16 @@ export interface Termination {
 export class Terminator {
   readonly #leaves: LeafSource;
   readonly #capacity: number;
+  readonly #protocols: readonly string[];
   // Map order is age of use.
   readonly #listeners = new Map<string, HostListener>();
   #closed = false;
 
   /** Makes none yet. */
-  constructor(leaves: LeafSource, capacity: number) {
+  constructor(leaves: LeafSource, capacity: number, protocols: readonly string[]) {
     this.#leaves = leaves;
     this.#capacity = capacity;
+    this.#protocols = protocols;
   }
 
   /** How many listeners there are now. */
@@ -55,7 +54,7 @@ export class Terminator {
     this.#listeners.delete(host);
     if (listener?.leaf !== leaf) {
       listener?.close();
-      listener = new HostListener(leaf);
+      listener = new HostListener(leaf, this.#protocols);
     }
     this.#listeners.set(host, listener);
     for (const [oldest, unused] of this.#listeners) {
@@ -85,14 +84,14 @@ class HostListener {
   #dialling = 0;
   #closing = false;
 
-  constructor(leaf: Leaf) {
+  constructor(leaf: Leaf, protocols: readonly string[]) {
     this.leaf = leaf;
     this.#listener = Deno.listenTls({
       hostname: LOOPBACK,
       port: 0,
       cert: leaf.certPem,
       key: leaf.keyPem,
-      alpnProtocols: [...ALPN],
+      alpnProtocols: [...protocols],
     });
     this.#port = this.#listener.addr.port;
     void this.#accept();

@@ -21,6 +21,8 @@ import { toHttp1 } from "./head.ts";
 const STREAMS = 100;
 /** Bytes of a request's body that may wait in memory. */
 const WINDOW = 256 * 1024;
+/** Bytes of all bodies of a connection that may wait in memory. */
+const CONNECTION_WINDOW = 1024 * 1024;
 
 /** Serves a client that has chosen HTTP/2; resolves when its connection has ended. */
 export async function serveHttp2(
@@ -38,6 +40,7 @@ export async function serveHttp2(
       enableConnectProtocol: false,
     },
   });
+  session.setLocalWindowSize(CONNECTION_WINDOW);
   const ended = new Promise<void>((resolve) => session.once("close", () => resolve()));
   // It is told by `close` too.
   session.on("error", () => {});

@@ -30,7 +30,7 @@ interface Seen {
   readonly reset: number;
 }
 
-async function world(script: Script, routes = "") {
+async function world(script: Script, routes = "", args: string[] = []) {
   const pki = await makePki();
   const heads: string[] = [];
   const upstream = await startUpstream(pki, "a.test", script);
@@ -39,6 +39,7 @@ async function world(script: Script, routes = "") {
     routes: `routes: [{host: a.test, auth_scheme: Bearer, token_env: EGRESS_TOKEN_0${routes}}]`,
     proxyPort: proxy.port,
     env: { EGRESS_TOKEN_0: TOKEN },
+    args,
   });
   const ca = `${pki.dir}/egress-ca.pem`;
   return {
@@ -98,10 +99,15 @@ Deno.test("a GET: judged, with the credential, its cookies in one line, its dupl
   assertEquals([record["verdict"], record["status"]], ["allow", 200]);
 });
 
-Deno.test("curl over HTTP/2 and over HTTP/1.1", async (t) => {
-  await using w = await world(echoHeads);
-  for (const [flag, version] of [["--http2", "2"], ["--http1.1", "1.1"]] as const) {
-    await t.step(flag, async () => {
+Deno.test("curl over HTTP/2 and over HTTP/1.1, which is preferred where a client offers both", async (t) => {
+  const cases = [
+    { flag: "--http2", protocols: "h2,http/1.1", version: "2" },
+    { flag: "--http1.1", protocols: "h2,http/1.1", version: "1.1" },
+    { flag: "--http2", protocols: "http/1.1,h2", version: "1.1" },
+  ];
+  for (const { flag, protocols, version } of cases) {
+    await t.step(`${flag}, offered ${protocols}`, async () => {
+      await using w = await world(echoHeads, "", ["--protocols", protocols]);
       const { code, out, err } = await w.curl(
         flag,
         "-d",

@@ -30,6 +30,7 @@ async function world() {
     limits,
     watches,
     streams: new Set(),
+    protocols: ["http/1.1"],
   });
   const port = await server.listen("127.0.0.1", 0);
   return {

@@ -48,6 +48,7 @@ async function world(limits: Partial<Limits>, script: Script = echoHeads) {
     limits: all,
     watches,
     streams: new Set(),
+    protocols: ["http/1.1"],
   });
   const port = await server.listen("127.0.0.1", 0);
   return {

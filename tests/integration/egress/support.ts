@@ -25,7 +25,13 @@ export interface EgressProcess extends Running {
 /** Starts egress as it runs in the bundle: with its least permissions. */
 export async function startEgress(
   pki: Pki,
-  options: { routes: string; proxyPort?: number; env?: Record<string, string>; extraCa?: string },
+  options: {
+    routes: string;
+    proxyPort?: number;
+    env?: Record<string, string>;
+    extraCa?: string;
+    args?: string[];
+  },
 ): Promise<EgressProcess> {
   const routes = `${pki.dir}/routes-${crypto.randomUUID()}.yaml`;
   const caFile = `${pki.dir}/trust-${crypto.randomUUID()}.pem`;
@@ -44,6 +50,7 @@ export async function startEgress(
       ],
       ...["--routes", routes, "--listen", "127.0.0.1:0", "--upstream-ca", caFile],
       ...["--ca-cert", `${pki.dir}/egress-ca.pem`, "--ca-key", `${pki.dir}/egress-ca-key.pem`],
+      ...options.args ?? [],
       ...options.proxyPort === undefined ? [] : ["--upstream-proxy", `http://127.0.0.1:${options.proxyPort}`],
     ],
     env: { ...options.env, NO_COLOR: "1" },
