@@ -140,8 +140,9 @@ export class EgressServer {
       between.stream.destroy();
     };
     between.out.push(hello.bytes);
-    passOn(peer, between, TUNNEL).catch(cut);
+    const inward = passOn(peer, between, TUNNEL).catch(cut);
     const outward = passOn(between, peer, TUNNEL).catch(cut);
+    void Promise.all([inward, outward]).then(() => between.stream.destroy());
     try {
       const { alpnProtocol } = await inner.handshake();
       return { peer: inside, protocol: alpnProtocol, outward };
