@@ -12,7 +12,7 @@ import { type ByteStream, DenoStream } from "./streams.ts";
 /** Longest text of the next proxy's refusal that is passed on. */
 const REFUSAL_BYTES = 4096;
 /** An upstream that ends a connection this soon after an answer, in milliseconds, never meant to keep it. */
-const HASTE = 100;
+const HASTE = 1000;
 
 /** Upstream could not be reached, or the next proxy refused. */
 export class UpstreamError extends Error {

@@ -104,7 +104,10 @@ Deno.test("a handshake that never comes ends the connection", async () => {
   assertEquals(await wire.rest(), "");
   wire.close();
   await until(() => w.server.connections === 0 ? true : undefined, () => "connections are left");
-  assert(w.lines.some((line) => line.includes("tls-handshake")));
+  await until(
+    () => w.lines.some((line) => line.includes("tls-handshake")) || undefined,
+    () => `not in the log: ${w.lines.join()}`,
+  );
 });
 
 Deno.test("a client that leaves during its handshake gives its place back at once", async () => {

@@ -2,7 +2,6 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { digestOf, Pattern } from "./pattern.ts";
-import { forgetPeak, memoryOf } from "./process_facts.ts";
 import type { Wire } from "./support.ts";
 import { startWorld } from "./world.ts";
 
@@ -10,8 +9,6 @@ const STREAMS = 100;
 const HOSTS = ["a.test", "b.test", "c.test", "d.test"];
 const BLOCK = 16 * 1024;
 const BLOCKS = 40;
-/** MiB for a hundred streams in both directions: a MiB each and what the collector leaves lying. */
-const GROWTH = 150;
 
 const hostOf = (stream: number) => HOSTS[stream % HOSTS.length]!;
 
@@ -25,7 +22,7 @@ function barrier(count: number): () => Promise<void> {
   };
 }
 
-Deno.test("100 streams at once, each way: own content, own credential, memory bounded", async () => {
+Deno.test("100 streams at once, each way: own content, own credential", async () => {
   const allOpen = barrier(STREAMS);
   const serve = (host: string) => async (wire: Wire) => {
     const head = await wire.head();
@@ -56,10 +53,6 @@ Deno.test("100 streams at once, each way: own content, own credential, memory bo
     }),
     env: Object.fromEntries(HOSTS.map((host, slot) => [`EGRESS_TOKEN_${slot}`, `token-of-${host}`])),
   });
-  const { pid } = w.egress;
-  forgetPeak(pid);
-  const before = memoryOf(pid).now;
-
   await Promise.all(Array.from({ length: STREAMS }, async (_, stream) => {
     const host = hostOf(stream);
     const wire = await w.tunnel(host);
@@ -82,7 +75,5 @@ Deno.test("100 streams at once, each way: own content, own credential, memory bo
     assertEquals(digest, new Pattern(1000 + stream, BLOCK).digest(BLOCKS), `up ${stream}`);
     wire.close();
   }));
-  const { peak } = memoryOf(pid);
-  assert(peak - before < GROWTH, `egress grew from ${before} to ${peak} MiB`);
   assertEquals(HOSTS.map((host) => w.connections(host)), [25, 25, 25, 25]);
 });

@@ -63,7 +63,7 @@ Deno.test("an upstream that keeps its connections is not dialled for each reques
     await wire.send(POST(`${round}`));
     assertMatch((await wire.response()).head, /^HTTP\/1.1 200 /);
     // Until it has shown that it keeps them, by leaving one open for a while.
-    if (round === 0) await new Promise((resolve) => setTimeout(resolve, 200));
+    if (round === 0) await new Promise((resolve) => setTimeout(resolve, 1200));
   }
   wire.close();
   assertEquals(w.connections("a.test"), 1);
