@@ -38,7 +38,7 @@ Deno.test("reload under load: a request has its path and its credential from one
       } else {
         // The one lawful other answer: the table in force allows the other path.
         assertMatch(head, /^HTTP\/1.1 403 /);
-        assertStringIncludes(body, `allowed prefixes: /${side === "even" ? "odd" : "even"}/`);
+        assertStringIncludes(body, `by whole segments: /${side === "even" ? "odd" : "even"}/`);
         counts.denied++;
       }
       if (round % 10 === 9) {

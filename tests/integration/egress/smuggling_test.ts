@@ -193,7 +193,7 @@ Deno.test("smuggling: what is valid but tempting reaches upstream with one meani
     heads.length = 0;
   });
   await t.step("white space around a length is no part of it", async () => {
-    await w.inTunnel("a.test", `${POST}Content-Length: \t 4 \t\r\n\r\nabcd${last}`);
-    assertEquals(heads.splice(0), [`${POST}Content-Length: \t 4 \t\r\n\r\nabcd`, `${GET}\r\n`]);
+    await w.inTunnel("a.test", `${POST}Content-Length:   4  \r\n\r\nabcd${last}`);
+    assertEquals(heads.splice(0), [`${POST}Content-Length:   4  \r\n\r\nabcd`, `${GET}\r\n`]);
   });
 });
