@@ -12,8 +12,9 @@ const EVEN =
   "routes: [{host: a.test, path_allowlist: [/even/], auth_scheme: Bearer, token_env: EGRESS_TOKEN_0}]";
 const ODD =
   "routes: [{host: a.test, path_allowlist: [/odd/], auth_scheme: token, token_env: EGRESS_TOKEN_1}]";
-const CREDENTIALS = { even: "Bearer even-token", odd: "token odd-token" } as const;
-const TOKENS = { EGRESS_TOKEN_0: "even-token", EGRESS_TOKEN_1: "odd-token" };
+// Too short to be masked: the echo shows them.
+const CREDENTIALS = { even: "Bearer even-k", odd: "token odd-k" } as const;
+const TOKENS = { EGRESS_TOKEN_0: "even-k", EGRESS_TOKEN_1: "odd-k" };
 
 type Side = keyof typeof CREDENTIALS;
 
