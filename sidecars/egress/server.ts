@@ -14,7 +14,7 @@ import { Peer } from "./peer.ts";
 import { nextHead, servePlain, serveTunnel } from "./requests.ts";
 import { DenoStream } from "./streams.ts";
 import { Terminator } from "./terminator.ts";
-import { passOn } from "./tunnel.ts";
+import { copy } from "./tunnel.ts";
 import type { Target } from "./upstream.ts";
 
 const ACCEPT_PAUSE = 50;
@@ -134,15 +134,14 @@ export class EgressServer {
     }
     const { outer, inner } = await this.#terminator.open(host);
     const inside = new Peer(new DenoStream(inner), peer.watch);
-    const between = new Peer(new DenoStream(outer), peer.watch);
+    const between = new DenoStream(outer);
     const cut = () => {
       peer.stream.destroy();
-      between.stream.destroy();
+      between.destroy();
     };
-    between.out.push(hello.bytes);
-    const inward = passOn(peer, between, TUNNEL).catch(cut);
-    const outward = passOn(between, peer, TUNNEL).catch(cut);
-    void Promise.all([inward, outward]).then(() => between.stream.destroy());
+    const inward = between.write(hello.bytes).then(() => copy(peer.stream, between)).catch(cut);
+    const outward = copy(between, peer.stream).catch(cut);
+    void Promise.all([inward, outward]).then(() => between.destroy());
     try {
       const { alpnProtocol } = await inner.handshake();
       return { peer: inside, protocol: alpnProtocol, outward };
@@ -172,9 +171,6 @@ export class EgressServer {
     this.#egress.log.add({ method, host, verdict, rule, status, bytesUp: 0, bytesDown: 0, ms });
   }
 }
-
-/** Of TLS inside a tunnel every byte passes; the inner peer keeps its time. */
-const TUNNEL = { onProgress: () => {}, trailerBytes: 0, isForbiddenTrailer: () => true };
 
 /** What is said inside a client's TLS. */
 interface Inside {

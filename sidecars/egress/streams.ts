@@ -101,7 +101,13 @@ export class DenoStream implements ByteStream {
     return new Promise((resolve, reject) => {
       this.#rejectWrite = reject;
       this.#pending++;
-      operation().then(resolve, reject).finally(() => this.#ended());
+      operation().then(() => {
+        resolve();
+        this.#ended();
+      }, (error) => {
+        reject(error);
+        this.#ended();
+      });
     });
   }
 

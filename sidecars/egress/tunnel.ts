@@ -35,8 +35,14 @@ export async function relay(
   }
 }
 
+/** Copies a stream to its end, and passes the end on. */
+export async function copy(from: ByteStream, to: ByteStream): Promise<void> {
+  for (let bytes = await from.read(); bytes !== null; bytes = await from.read()) await to.write(bytes);
+  await to.endWrite();
+}
+
 /** Moves bytes one way until they end, and passes the end on. */
-export async function passOn(from: TunnelEnd, to: TunnelEnd, options: PumpOptions): Promise<void> {
+async function passOn(from: TunnelEnd, to: TunnelEnd, options: PumpOptions): Promise<void> {
   await pumpBody(from.reader, to.out, { kind: "close" }, options);
   await to.stream.endWrite();
 }
