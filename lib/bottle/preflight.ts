@@ -32,11 +32,12 @@ export function renderPreflight(plan: BottlePlan): string {
 /** What a route adds and narrows, each with a space before it: ` [auth:Bearer] [methods:GET,POST] [git:fetch]`. */
 export function routeMarks(
   { auth, methods, git }: Pick<ManifestRoute, "methods" | "git"> & {
-    readonly auth?: { readonly scheme: string };
+    readonly auth?: { readonly scheme: string; readonly keepCookies?: true };
   },
 ): string {
   const marks = [
     ...auth === undefined ? [] : [`auth:${auth.scheme}`],
+    ...auth?.keepCookies === true ? ["cookies:kept"] : [],
     ...methods === undefined ? [] : [`methods:${methods.join(",")}`],
     ...git === undefined ? [] : [`git:${git}`],
   ];

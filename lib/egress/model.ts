@@ -13,7 +13,13 @@ export interface EgressRoute {
   /** What passes of git over HTTPS; absent: clone and fetch like any other request. */
   readonly git?: GitMode;
   /** Injected credential; absent: none. */
-  readonly auth?: { readonly scheme: "Bearer" | "token"; readonly tokenRef: string; readonly slot: string };
+  readonly auth?: {
+    readonly scheme: "Bearer" | "token";
+    readonly tokenRef: string;
+    readonly slot: string;
+    /** The agent's cookies pass; absent: they are removed. */
+    readonly keepCookies?: true;
+  };
   /** The agent's own Authorization passes (provider routes without a token: the user may log in inside). */
   readonly agentAuth: boolean;
   /** Who declared it. */

@@ -36,6 +36,7 @@ export function effectiveRoutes(
 interface RouteCredential {
   readonly scheme: "Bearer" | "token";
   readonly tokenRef: string;
+  readonly keepCookies?: true;
 }
 
 function providerRoute(route: ProviderRoute, auth: EgressRoute["auth"]): EgressRoute {

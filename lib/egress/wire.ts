@@ -32,6 +32,9 @@ const route = z.strictObject({
   token_env: z.string().refine(isSlotName, "is not the name of a token slot").optional().describe(
     "Environment variable of egress that holds the credential.",
   ),
+  keep_cookies: z.boolean().optional().describe(
+    "The agent's cookies pass beside the injected credential. Default false.",
+  ),
   agent_auth: z.boolean().optional().describe("The agent's own Authorization passes. Default false."),
 }).check((context) => {
   const fault = routeFault(context.value);
@@ -52,7 +55,12 @@ export interface RouteEntry {
   /** What passes of git over HTTPS; undefined: clone and fetch like any other request. */
   readonly git: GitMode | undefined;
   /** Credential that egress injects; undefined: none. */
-  readonly inject: { readonly scheme: "Bearer" | "token"; readonly tokenEnv: string } | undefined;
+  readonly inject: {
+    readonly scheme: "Bearer" | "token";
+    readonly tokenEnv: string;
+    /** The agent's cookies pass beside it. */
+    readonly keepCookies: boolean;
+  } | undefined;
   /** Whether the agent's own Authorization passes. */
   readonly agentAuth: boolean;
 }
@@ -68,6 +76,7 @@ export function renderRoutes(plan: { readonly routes: readonly EgressRoute[] }):
     ...planned.methods && { methods: [...planned.methods] },
     ...planned.git && { git: planned.git },
     ...planned.auth && { auth_scheme: planned.auth.scheme, token_env: planned.auth.slot },
+    ...planned.auth?.keepCookies && { keep_cookies: true },
     ...planned.agentAuth && { agent_auth: true },
   }));
   return stringify(file.parse({ routes }));
@@ -101,13 +110,13 @@ export function tokenEnvsOf(table: RouteTable): readonly string[] {
 }
 
 function toEntry(entry: z.infer<typeof route>): RouteEntry {
-  const { auth_scheme: scheme, token_env: tokenEnv } = entry;
+  const { auth_scheme: scheme, token_env: tokenEnv, keep_cookies: keepCookies = false } = entry;
   return {
     host: entry.host,
     pathAllowlist: entry.path_allowlist ?? [],
     methods: entry.methods,
     git: entry.git,
-    inject: scheme !== undefined && tokenEnv !== undefined ? { scheme, tokenEnv } : undefined,
+    inject: scheme !== undefined && tokenEnv !== undefined ? { scheme, tokenEnv, keepCookies } : undefined,
     agentAuth: entry.agent_auth ?? false,
   };
 }
@@ -123,6 +132,7 @@ function routeFault(entry: {
   methods?: string[] | undefined;
   auth_scheme?: string | undefined;
   token_env?: string | undefined;
+  keep_cookies?: boolean | undefined;
   agent_auth?: boolean | undefined;
 }): Fault | undefined {
   if (canonicalHost(entry.host) !== entry.host) return { message: "is not a canonical host", path: ["host"] };
@@ -136,6 +146,12 @@ function routeFault(entry: {
   }
   if ((entry.auth_scheme === undefined) !== (entry.token_env === undefined)) {
     return { message: "auth_scheme and token_env go together", path: ["token_env"] };
+  }
+  if (entry.keep_cookies === true && entry.token_env === undefined) {
+    return {
+      message: "keep_cookies goes with token_env; without it cookies pass anyway",
+      path: ["keep_cookies"],
+    };
   }
   if (entry.agent_auth === true && entry.token_env !== undefined) {
     return { message: "agent_auth and token_env exclude each other", path: ["agent_auth"] };

@@ -113,7 +113,13 @@ function buildRoute(declared: RouteDeclaration): ManifestRoute {
     pathAllowlist: declared.path_allowlist ?? [],
     ...(methods !== undefined && { methods }),
     ...(git !== undefined && { git }),
-    ...(auth !== undefined && { auth: { scheme: auth.scheme, tokenRef: auth.token_ref } }),
+    ...(auth !== undefined && {
+      auth: {
+        scheme: auth.scheme,
+        tokenRef: auth.token_ref,
+        ...(auth.keep_cookies === true && { keepCookies: true }),
+      },
+    }),
     tlsPassthrough: pipelock?.tls_passthrough ?? false,
     ssrfIpAllowlist: (pipelock?.ssrf_ip_allowlist ?? []).map((text) =>
       (parseIp(text) ?? parseCidr(text))!.text

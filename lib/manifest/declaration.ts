@@ -27,7 +27,11 @@ export type RouteDeclaration = {
   readonly path_allowlist?: readonly string[] | undefined;
   readonly methods?: readonly string[] | undefined;
   readonly git?: GitMode | undefined;
-  readonly auth?: { readonly scheme: "Bearer" | "token"; readonly token_ref: string } | undefined;
+  readonly auth?: {
+    readonly scheme: "Bearer" | "token";
+    readonly token_ref: string;
+    readonly keep_cookies?: boolean | undefined;
+  } | undefined;
   readonly pipelock?: {
     readonly tls_passthrough?: boolean | undefined;
     readonly ssrf_ip_allowlist?: readonly string[] | undefined;

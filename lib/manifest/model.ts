@@ -16,6 +16,8 @@ export interface RouteAuth {
   readonly scheme: "Bearer" | "token";
   /** Name of the host environment variable that holds the token. */
   readonly tokenRef: string;
+  /** The agent's cookies pass; absent: they are removed. */
+  readonly keepCookies?: true;
 }
 
 /** One host that the bottle may reach. */

@@ -98,6 +98,9 @@ const methods = z.array(
 const auth = z.strictObject({
   scheme: z.enum(["Bearer", "token"]).describe("First word of the injected Authorization header"),
   token_ref: hostVariable.describe("Host environment variable that holds the token"),
+  keep_cookies: z.boolean().optional().describe(
+    "The agent's cookies pass beside the injected credential; default false: they are removed with its other ones",
+  ),
 });
 
 const pipelock = z.strictObject({

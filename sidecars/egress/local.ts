@@ -35,6 +35,7 @@ function routesPage(policy: Policy): string {
     methods: route.methods ?? null,
     git: route.git ?? null,
     auth: route.inject?.scheme ?? null,
+    keep_cookies: route.inject?.keepCookies ?? null,
     agent_auth: route.agentAuth,
   }));
   return `${JSON.stringify({ routes }, undefined, 2)}\n`;

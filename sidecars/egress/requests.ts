@@ -193,7 +193,7 @@ function credentialsFor(egress: Egress, route: RouteEntry): Credentials | undefi
   const credential = egress.policy.credential(route.inject.tokenEnv);
   if (credential === undefined) return undefined;
   const line = `Authorization: ${route.inject.scheme} ${credential.secret.reveal()}`;
-  return { kind: "inject", line, mask: credential.mask };
+  return { kind: "inject", line, mask: credential.mask, keepCookies: route.inject.keepCookies };
 }
 
 function emptySlot(route: RouteEntry): { status: number; body: string } {

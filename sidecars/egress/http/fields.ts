@@ -140,7 +140,13 @@ export function wishesOf(head: RequestHead): ConnectionWishes {
 /** What happens to the agent's credentials. */
 export type Credentials =
   /** All removed, this line's text put in their place; the mask keeps the credential out of the response. */
-  | { readonly kind: "inject"; readonly line: string; readonly mask?: Mask | undefined }
+  | {
+    readonly kind: "inject";
+    readonly line: string;
+    readonly mask?: Mask | undefined;
+    /** But for its cookies. @default false */
+    readonly keepCookies?: boolean;
+  }
   /** `Authorization` removed. */
   | { readonly kind: "none" }
   /** The agent's own pass. */
@@ -171,7 +177,7 @@ export function requestLines(head: RequestHead, rewrite: RequestRewrite): string
     injected = true;
   };
   for (const field of head.fields) {
-    if (isCredential(field.name, credentials.kind)) {
+    if (isCredential(field.name, credentials)) {
       inject();
     } else if (credentials.kind === "inject" && COMPRESSION.has(field.name)) {
       if (field.name === "accept-encoding") lines.push("Accept-Encoding: identity");
@@ -228,9 +234,10 @@ export function checkHost(head: RequestHead, host: string, port: number): void {
   }
 }
 
-function isCredential(name: string, kind: Credentials["kind"]): boolean {
+function isCredential(name: string, credentials: Credentials): boolean {
   const plain = name.replaceAll("_", "-");
   if (plain === "proxy-authorization") return true;
-  if (kind === "inject") return isCredentialField(plain);
-  return kind === "none" && plain === "authorization";
+  if (credentials.kind === "none") return plain === "authorization";
+  if (credentials.kind === "agent") return false;
+  return isCredentialField(plain) && !(credentials.keepCookies === true && plain === "cookie");
 }

@@ -115,6 +115,19 @@ Deno.test("a route with auth: every credential of the agent is replaced by the b
   assert(!log.includes(TOKEN) && !log.includes("agent-own") && !log.includes("q=1"));
 });
 
+Deno.test("keep_cookies: the agent's cookies pass beside the credential, nothing else of its own", async () => {
+  const routes =
+    "routes: [{host: auth.test, auth_scheme: Bearer, token_env: EGRESS_TOKEN_0, keep_cookies: true}]";
+  await using w = await world(routes);
+  await w.get(
+    "auth.test",
+    "GET / HTTP/1.1\r\nHost: auth.test\r\nAuthorization: agent\r\nCookie: s=1\r\nX-Api-Key: agent\r\n\r\n",
+  );
+  assertEquals(w.heads, [
+    `GET / HTTP/1.1\r\nHost: auth.test\r\nAuthorization: Bearer ${TOKEN}\r\nCookie: s=1\r\n\r\n`,
+  ]);
+});
+
 Deno.test("a route without auth: the agent's Authorization is dropped, its other headers pass", async () => {
   await using w = await world();
   const { body } = await w.get(
@@ -325,6 +338,7 @@ Deno.test("egress's own pages", async () => {
     methods: null,
     git: null,
     auth: "Bearer",
+    keep_cookies: false,
     agent_auth: false,
   });
   const { methods, git } = routes.find((route: { host: string }) => route.host === "clone.test");

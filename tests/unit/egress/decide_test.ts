@@ -84,6 +84,7 @@ Deno.test("a forward carries the route, and with it what is injected", () => {
   assertEquals(verdict.kind === "forward" && verdict.route.inject, {
     scheme: "Bearer",
     tokenEnv: "EGRESS_TOKEN_0",
+    keepCookies: false,
   });
 });
 

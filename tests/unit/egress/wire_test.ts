@@ -18,7 +18,7 @@ const PLANNED: EgressRoute[] = [
     pathAllowlist: ["/team/", "/x: y"],
     methods: ["GET", "HEAD"],
     git: "fetch",
-    auth: { scheme: "token", tokenRef: "GIT", slot: "EGRESS_TOKEN_1" },
+    auth: { scheme: "token", tokenRef: "GIT", slot: "EGRESS_TOKEN_1", keepCookies: true },
     agentAuth: false,
     owner: "manifest",
     tlsPassthrough: false,
@@ -43,7 +43,7 @@ Deno.test("routes survive the way from host to sidecar; nothing else goes along"
       pathAllowlist: [],
       methods: undefined,
       git: undefined,
-      inject: { scheme: "Bearer", tokenEnv: "EGRESS_TOKEN_0" },
+      inject: { scheme: "Bearer", tokenEnv: "EGRESS_TOKEN_0", keepCookies: false },
       agentAuth: false,
     },
     {
@@ -51,7 +51,7 @@ Deno.test("routes survive the way from host to sidecar; nothing else goes along"
       pathAllowlist: ["/team/"],
       methods: ["GET", "HEAD"],
       git: "fetch",
-      inject: { scheme: "token", tokenEnv: "EGRESS_TOKEN_1" },
+      inject: { scheme: "token", tokenEnv: "EGRESS_TOKEN_1", keepCookies: true },
       agentAuth: false,
     },
     {
