@@ -24,6 +24,7 @@ export const HOST_TARGETS: readonly Target[] = [
         tally.count(host !== undefined);
         if (host === undefined) return;
         assertCanonical(host);
+        assertLiteral(text, host);
         assertSameUrlHost(text, host);
         assertDialled(host);
         assertNumericAlike(host);
@@ -62,6 +63,13 @@ function assertCanonical(host: string): void {
   equal("the canonical form of the canonical form", canonicalHost(host), host);
   equal("in upper case", canonicalHost(host.toUpperCase()), host);
   if (!host.includes(":")) equal("with a trailing dot", canonicalHost(`${host}.`), host);
+}
+
+/** Those who decode nothing and drop nothing (resolvers, most clients) read plain text as it stands. */
+function assertLiteral(text: string, host: string): void {
+  if (!text.includes(":") && /^[\0-\x7f]*$/.test(text)) {
+    equal("the text in lower case", text.toLowerCase().replace(/\.$/, ""), host);
+  }
 }
 
 /** A client that is given the text in a URL goes to that host, by Deno's parser and by the reference one. */

@@ -36,17 +36,22 @@ export const LLHTTP: Peer = {
       wire,
     ),
   rewrites: new Set(),
-  mayRefuse: (code, { head, framing }, { stage }) => {
+  mayRefuse: (code, { head, framing }, task) => {
     if ("method" in head) {
       // It knows a list of methods, and the forms of targets.
       if (code === "HPE_INVALID_METHOD") return !PLAIN_METHOD.test(head.method);
       if (code === "HPE_INVALID_URL") return !head.target.startsWith("/");
     }
-    // It takes fewer chunk extensions, which are not passed on.
-    return framing.kind === "chunked" && stage === "came" &&
-      (code === "HPE_STRICT" || code === "HPE_INVALID_CHUNK_SIZE");
+    // It takes fewer chunk extensions.
+    return hasExtension(framing, task) && (code === "HPE_STRICT" || code === "HPE_INVALID_CHUNK_SIZE");
   },
 };
+
+/** Whether there may be a chunk extension: not in what is passed on. */
+export function hasExtension(framing: Accepted["framing"], { stage, wire }: PeerTask): boolean {
+  return framing.kind === "chunked" && stage === "came" &&
+    /\r\n[0-9A-Fa-f]+[ \t]*;[\t\x20-\x7e\x80-\xff]*\r\n/.test(wire);
+}
 
 const PLAIN_METHOD = /^(?:GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH|QUERY)$/;
 

@@ -122,7 +122,7 @@ function assertExact({ head, headText, framing, passedOn, start, end }: Accepted
   else equal("the chunked body", passedOn, plainChunks(body));
 }
 
-/** A chunked body, known to be sound, with its sizes in plain hexadecimal and without extensions. */
+/** A chunked body that should be sound, with its sizes in plain hexadecimal and without extensions. */
 function plainChunks(body: string): string {
   const { sizes, pieces, trailers } = unchunked(body);
   const chunks = pieces.map((piece, index) => `${sizes[index]!.toString(16)}\r\n${piece}\r\n`);
@@ -136,13 +136,14 @@ interface Unchunked {
   readonly trailers: string;
 }
 
-/** Takes a chunked body apart that is known to be sound. */
+/** Takes a chunked body apart that should be sound. */
 function unchunked(text: string): Unchunked {
   const sizes: number[] = [];
   const pieces: string[] = [];
   for (let at = 0;;) {
     const line = text.slice(at, text.indexOf("\r\n", at));
     const size = Number.parseInt(line, 16);
+    if (Number.isNaN(size)) throw new Error(`a chunk without a size is passed on: ${JSON.stringify(text)}`);
     at += line.length + 2;
     if (size === 0) return { sizes, pieces, body: pieces.join(""), trailers: text.slice(at) };
     sizes.push(size);

@@ -1,6 +1,6 @@
 /** The HTTP/1.1 parser of Go's net/http (what pipelock reads with), in a process of its own. */
 
-import type { Peer, PeerTask, PeerVerdict } from "../http/peer.ts";
+import { hasExtension, type Peer, type PeerTask, type PeerVerdict } from "../http/peer.ts";
 
 /** A running process, and the parser that it is. */
 export interface RunningPeer extends AsyncDisposable {
@@ -43,14 +43,14 @@ export async function startNetHttp(): Promise<RunningPeer | undefined> {
 /** It keeps these apart from the others, or drops them when it has understood them. */
 const REWRITES = new Set(["host", "transfer-encoding", "trailer", "connection", "cache-control"]);
 
-const mayRefuse: Peer["mayRefuse"] = (code, { head, framing }, { stage }) => {
+const mayRefuse: Peer["mayRefuse"] = (code, { head, framing }, task) => {
   // It judges the Host header and the target too, which egress does elsewhere.
   if (code === "too many Host headers") return head.fields.filter(({ name }) => name === "host").length > 1;
   if ("target" in head && code.startsWith("parse ")) {
     return !head.target.startsWith("/") || /%(?![0-9A-Fa-f]{2})/.test(head.target);
   }
-  // It takes fewer chunk extensions, which are not passed on.
-  return framing.kind === "chunked" && stage === "came" && code === "invalid byte in chunk length";
+  // It takes fewer chunk extensions.
+  return hasExtension(framing, task) && code === "invalid byte in chunk length";
 };
 
 async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
