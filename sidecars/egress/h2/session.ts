@@ -7,6 +7,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import { Duplex } from "node:stream";
+import { faultOf } from "../../../lib/egress/denial.ts";
 import type { Egress } from "../context.ts";
 import { BadMessage } from "../http/head.ts";
 import { Peer } from "../peer.ts";
@@ -98,8 +99,18 @@ async function serveRequest(
     head = toHttp1(fields, stream.endAfterHeaders);
   } catch (error) {
     if (!(error instanceof BadMessage)) throw error;
-    stream.respond({ ":status": error.status, "content-type": "text/plain; charset=utf-8" });
-    stream.end(`egress could not serve this request (bad-request): ${error.message}.\n`);
+    const { status, body } = faultOf(error.status, "bad-request", error.message);
+    stream.respond({ ":status": status, "content-type": "text/plain; charset=utf-8" });
+    stream.end(body);
+    const nothing = { bytesUp: 0, bytesDown: body.length, ms: 0 };
+    egress.log.add({
+      method: "",
+      host: tunnel.host,
+      verdict: "fault",
+      rule: "bad-request",
+      status,
+      ...nothing,
+    });
     return;
   }
   const method = head.text.slice(0, head.text.indexOf(" "));
