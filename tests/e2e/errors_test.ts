@@ -69,7 +69,7 @@ const FAILURES: readonly Failure[] = [
   {
     title: "unknown backend",
     args: ["start", "claude", "--backend", "dokcer"],
-    status: 1,
+    status: 2,
     line: ["did you mean docker?"],
   },
   {
