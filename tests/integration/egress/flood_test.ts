@@ -6,10 +6,10 @@ import { echoHeads, until, Wire } from "./support.ts";
 import { startWorld, type World } from "./world.ts";
 
 /**
- * MiB that egress may take under attack. The collector lets garbage lie up to some 250 MiB; what is kept for each
- * connection would go beyond: a test makes thousands of them.
+ * MiB that egress may take: the collector lets garbage lie up to some 230 of them, and more while hundreds of
+ * connections are open. 30 KiB kept for each failed handshake, as a callback for the server name once did, go beyond.
  */
-const MEMORY = 350;
+const MEMORY = { idle: 280, attacked: 350 };
 const GET = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const connect = async (port: number) => new Wire(await Deno.connect({ hostname: "127.0.0.1", port }));
@@ -53,7 +53,7 @@ Deno.test("slow-loris: wave after wave of slow clients holds no more memory, and
     );
   }
   assert(Math.max(...waits) < 3000, `an honest client waited: ${waits.map(Math.round)} ms`);
-  assert(Math.max(...sizes) < MEMORY, `grew: ${sizes.map(Math.round)} MiB`);
+  assert(Math.max(...sizes) < MEMORY.attacked, `grew: ${sizes.map(Math.round)} MiB`);
 });
 
 /** 300 slow clients for a second; gives how long honest ones took meanwhile, in milliseconds. */
@@ -142,11 +142,11 @@ Deno.test("a flood of failed handshakes leaves no connection and no memory, and 
   };
   const files = openFilesOf(pid);
   const sizes: number[] = [];
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 5; round++) {
     await flood(1000);
     sizes.push(memoryOf(pid).now);
   }
-  assert(Math.max(...sizes) < MEMORY, `grew: ${sizes.map(Math.round)} MiB`);
+  assert(Math.max(...sizes) < MEMORY.idle, `grew: ${sizes.map(Math.round)} MiB`);
   await until(
     () => openFilesOf(pid) <= files + 2 ? true : undefined,
     () => `${openFilesOf(pid)} descriptors are open, ${files} were`,
