@@ -24,6 +24,8 @@ export interface WorldOptions {
   readonly routes?: string;
   /** Token slots. @default none */
   readonly env?: Record<string, string>;
+  /** More arguments of egress. @default none */
+  readonly args?: string[];
 }
 
 /** A running world. */
@@ -70,7 +72,12 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   stack.defer(() => proxy.close());
   const listed = new Set(Object.keys(ports).map((name) => name.replace(/:443$/, "").replace(/^\[|\]$/g, "")));
   const routes = options.routes ?? JSON.stringify({ routes: [...listed].map((host) => ({ host })) });
-  const egress = await startEgress(pki, { routes, proxyPort: proxy.port, env: options.env ?? {} });
+  const egress = await startEgress(pki, {
+    routes,
+    proxyPort: proxy.port,
+    env: options.env ?? {},
+    args: options.args ?? [],
+  });
   stack.defer(() => egress.close());
   const tunnel = (host: string, serverName?: string) => openTunnel(egress.port, host, pki, serverName);
   const all = stack.move();
