@@ -5,8 +5,6 @@ import { authority } from "../../../lib/net/host_name.ts";
 import type { Mask } from "./mask.ts";
 import { BadMessage, type Field, listOf, type RequestHead, type ResponseHead, valuesOf } from "./head.ts";
 
-export { type Authority, parseAuthority } from "../../../lib/net/authority.ts";
-
 // Names that carry credentials beside those that say so in their last word.
 const CREDENTIAL_FIELDS: ReadonlySet<string> = new Set([
   "authorization",

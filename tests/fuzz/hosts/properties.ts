@@ -3,7 +3,7 @@
 import { isIP } from "node:net";
 import fc from "fast-check";
 import { authority, canonicalHost } from "../../../lib/net/host_name.ts";
-import { parseAuthority } from "../../../sidecars/egress/http/fields.ts";
+import { parseAuthority } from "../../../lib/net/authority.ts";
 import { assertQuick, type Target } from "../check.ts";
 import { inetAton, v6Bytes } from "../oracles/numeric_host.ts";
 import { hostOfUrl } from "../oracles/whatwg_url.ts";

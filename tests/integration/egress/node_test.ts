@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type ClientWorld, startClientWorld } from "./clients.ts";
 
-const SCRIPT = new URL("node_clients.mjs", import.meta.url).pathname;
+const SCRIPT = new URL("clients/node.mjs", import.meta.url).pathname;
 
 function world() {
   return startClientWorld({

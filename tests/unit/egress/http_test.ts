@@ -1,12 +1,12 @@
 /** The HTTP/1.1 engine below its sockets: bytes cut anywhere give the same reading. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { parseAuthority } from "../../../lib/net/authority.ts";
 import { Outbox, pumpBody } from "../../../sidecars/egress/http/body.ts";
 import {
   checkHost,
   isCredentialField,
   isForbiddenTrailer,
-  parseAuthority,
   requestLines,
   responseLines,
   wishesOf,

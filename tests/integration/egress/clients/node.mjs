@@ -1,5 +1,5 @@
 // Run by the tests with node: its own fetch, WebSocket and https through the proxy of the environment.
-//     node node_clients.mjs fetch|websocket|https
+//     node clients/node.mjs fetch|websocket|https
 // node 24 and later read the environment themselves; before that the fetch that node brings is told by its agent.
 
 import { request } from "node:http";
