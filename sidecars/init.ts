@@ -120,7 +120,6 @@ export async function runInit(options: InitOptions = {}): Promise<number> {
     const table = (options.table ?? daemonTable)({
       tokens,
       path: Deno.env.get("PATH") ?? "/usr/local/bin:/usr/bin:/bin",
-      denoDir: Deno.env.get("DENO_DIR"),
       dropPrivileges: Deno.uid() === ROOT,
     });
     const programs = chooseDaemons(Deno.env.get(DAEMONS_ENV), table);

@@ -41,7 +41,7 @@ export const INIT_NOT_READY = "[init] not ready: ";
 
 /** Folders and files inside the bundle. */
 export const BUNDLE_PATHS = {
-  /** Where the sidecar programs and their share of `lib` are. */
+  /** Where the bundled sidecars are: `init.js`, and `main.js` of each in a folder named as below `sidecars/`. */
   app: "/app",
   /** Root of what the host copies in; folders belong to root, files to the daemon that reads them. */
   run: "/run/bottle",

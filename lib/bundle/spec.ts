@@ -106,11 +106,11 @@ export const INIT_COMMAND: readonly string[] = [
   "--no-prompt",
   `--allow-read=${BUNDLE_PATHS.run},${BUNDLE_PATHS.systemCa}`,
   `--allow-write=${BUNDLE_PATHS.egressUpstreamCa},${BUNDLE_PATHS.pipelockUpstreamCa}`,
-  `--allow-env=${DAEMONS_ENV},PATH,DENO_DIR`,
+  `--allow-env=${DAEMONS_ENV},PATH`,
   `--allow-net=${DAEMON_NAMES.map((name) => `127.0.0.1:${DAEMONS[name].port}`).join(",")}`,
   "--allow-run=deno,pipelock",
   "--allow-sys=uid",
-  `${BUNDLE_PATHS.app}/sidecars/init.ts`,
+  `${BUNDLE_PATHS.app}/init.js`,
 ];
 
 /** What init needs as root beyond being root; every daemon loses them when it becomes its own user. */

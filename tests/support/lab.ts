@@ -21,6 +21,7 @@ import { packTar } from "../../backends/docker/engine/tar.ts";
 import { ensureBundleImage } from "../../backends/docker/images.ts";
 import { homeDigest } from "../../backends/docker/names.ts";
 import { PARTS, STAND_IN_PIPELOCK } from "../../images/parts.ts";
+import { run as runProgram } from "../../images/setup/run.ts";
 import type { Progress } from "../../lib/bottle/contracts.ts";
 import { loadSettings } from "../../lib/state/settings.ts";
 import { type CaFiles, mintCa } from "../../lib/tls/ca.ts";
@@ -153,7 +154,7 @@ interface StandInStart {
   readonly answer?: string;
 }
 
-const STANDIN_FILES = new URL("../standin/", import.meta.url);
+const STANDIN = new URL("../standin/model_api.ts", import.meta.url).pathname;
 
 /** Runs the stand-in on the engine's host, on the lab's address, in a container of the bundle image. */
 async function startStandIn(
@@ -166,7 +167,7 @@ async function startStandIn(
   const answerArgs = answer === undefined ? [] : ["--answer", answer];
   const id = await createContainer(engine, name, {
     Image: image,
-    Entrypoint: ["deno", "run", "--cached-only", "-A", "/app/tests/standin/model_api.ts"],
+    Entrypoint: ["deno", "run", "--cached-only", "-A", "/lab/model_api.js"],
     Cmd: [
       ...["--listen", `${address}:443`, "--ca-cert", "/lab/ca.pem", "--ca-key", "/lab/ca-key.pem"],
       ...["--echo-hosts", LAB_HOSTS.join(",")],
@@ -176,16 +177,14 @@ async function startStandIn(
     Labels: { "bottle.lab": run },
     HostConfig: { NetworkMode: "host", CapDrop: ["ALL"], CapAdd: ["NET_BIND_SERVICE"] },
   });
-  const sources = [...Deno.readDirSync(STANDIN_FILES)].filter((entry) => entry.name.endsWith(".ts"));
+  const program = await runProgram([Deno.execPath(), "bundle", "--quiet", "--platform", "deno", STANDIN]);
   const file = (path: string, content: string | Uint8Array) =>
     ({ type: "file", path, content, mode: 0o644, uid: 0, gid: 0 }) as const;
   await putArchive(
     engine,
     id,
     packTar([
-      ...sources.map(({ name }) =>
-        file(`/app/tests/standin/${name}`, Deno.readFileSync(new URL(name, STANDIN_FILES)))
-      ),
+      file("/lab/model_api.js", program),
       file("/lab/ca.pem", ca.certPem),
       file("/lab/ca-key.pem", ca.keyPem),
     ]),

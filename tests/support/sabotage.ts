@@ -46,7 +46,7 @@ export function sabotageNow(what: Sabotage): void {
 
 /** What stands in the command line of a daemon. */
 const MARKS: Readonly<Record<string, string>> = {
-  egress: "sidecars/egress/main.ts",
+  egress: "egress/main.js",
   pipelock: "pipelock",
 };
 
@@ -58,7 +58,7 @@ export function findDaemon(daemon: string): string {
   return `pid=; for folder in /proc/[0-9]*; do
   words=$(tr '\\0' ' ' < "$folder/cmdline" 2>/dev/null)
   case "$words" in
-    *sidecars/init.ts*|*"case "*) ;;
+    */init.js*|*"case "*) ;;
     ${daemon === "pipelock" ? `${mark}\\ *|*/${mark}\\ *` : `*${mark}*`}) pid=\${folder#/proc/} ;;
   esac
 done

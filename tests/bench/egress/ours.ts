@@ -5,8 +5,6 @@ import { daemonTable } from "../../../sidecars/init/table.ts";
 import type { Started } from "./peers.ts";
 import { HOST, ROUTE, type World } from "./world.ts";
 
-const MAIN = new URL("../../../sidecars/egress/main.ts", import.meta.url).pathname;
-
 /** Starts egress; with a next proxy it may reach the loopback only, without one its one host too. */
 export async function startOurs(world: World, next: Started | undefined): Promise<Started> {
   const { dir } = world;
@@ -16,12 +14,10 @@ export async function startOurs(world: World, next: Started | undefined): Promis
   const args = [
     "run",
     ...runtimeFlags(),
-    // The bundle's file system is read-only and holds none.
-    "--no-code-cache",
     `--allow-net=127.0.0.1${next === undefined ? `,${HOST}` : ""}`,
     `--allow-read=${dir}`,
     "--allow-env=EGRESS_TOKEN_*",
-    MAIN,
+    world.tools.egress,
     ...["--routes", routes, "--listen", address, "--upstream-ca", next?.ca ?? world.upstreamCa],
     ...["--ca-cert", world.egressCa.cert, "--ca-key", world.egressCa.key],
     ...next === undefined ? [] : ["--upstream-proxy", `http://${next.address}`],
@@ -29,7 +25,7 @@ export async function startOurs(world: World, next: Started | undefined): Promis
   const env = {
     NO_COLOR: "1",
     DENO_NO_UPDATE_CHECK: "1",
-    DENO_DIR: world.tools.denoDir,
+    DENO_DIR: "/nonexistent",
     EGRESS_TOKEN_0: world.token,
   };
   return {
@@ -42,8 +38,8 @@ export async function startOurs(world: World, next: Started | undefined): Promis
 
 /** Flags of the runtime in the bundle, but for the permissions, which name the bundle's paths. */
 function runtimeFlags(): readonly string[] {
-  const table = daemonTable({ tokens: {}, path: "", denoDir: undefined, dropPrivileges: false });
+  const table = daemonTable({ tokens: {}, path: "", dropPrivileges: false });
   const args = table.get("egress")!.args;
-  const program = args.findIndex((word) => word.endsWith("/sidecars/egress/main.ts"));
+  const program = args.findIndex((word) => word.endsWith("/egress/main.js"));
   return args.slice(1, program).filter((word) => !word.startsWith("--allow-"));
 }

@@ -13,8 +13,8 @@ const MAIN = new URL("../../../sidecars/egress/main.ts", import.meta.url).pathna
 export interface Tools {
   /** The load generator. */
   readonly load: string;
-  /** Where the modules of egress are cached: there is no network while it is measured. */
-  readonly denoDir: string;
+  /** Egress, bundled as in its image. */
+  readonly egress: string;
   /** Undefined: not asked for. */
   readonly mitmdump: string | undefined;
   /** Undefined: not given. */
@@ -42,8 +42,7 @@ export async function getTools(
   await Deno.mkdir(cache, { recursive: true });
   const versions: Record<string, string> = { deno: Deno.version.deno };
   const load = await buildLoad(path, `${temp}/load`);
-  await run([Deno.execPath(), "cache", "--quiet", MAIN]);
-  const info: { denoDir: string } = JSON.parse(await run([Deno.execPath(), "info", "--json"]));
+  const egress = await bundleEgress(`${temp}/egress`);
   let mitmdump: string | undefined;
   if (options.peers.some((name) => name.startsWith("mitmproxy"))) {
     mitmdump = await installMitmproxy(options.python ?? await newestPython(path), cache, say);
@@ -59,7 +58,7 @@ export async function getTools(
     );
   }
   return {
-    tools: { load, denoDir: info.denoDir, mitmdump, pipelock: options.pipelock, versions },
+    tools: { load, egress, mitmdump, pipelock: options.pipelock, versions },
     missing,
   };
 }
@@ -72,6 +71,13 @@ async function buildLoad(path: string, program: string): Promise<string> {
   }
   await run(["go", "build", "-o", program, "."], { cwd: LOAD, env: { CGO_ENABLED: "0" } });
   return program;
+}
+
+/** As images/Dockerfile.bundle does. */
+async function bundleEgress(folder: string): Promise<string> {
+  const how = ["--quiet", "--frozen", "--platform", "deno", "--code-splitting", "--outdir", folder];
+  await run([Deno.execPath(), "bundle", ...how, MAIN]);
+  return `${folder}/main.js`;
 }
 
 /** Installs the newest mitmproxy that a Python can have, or takes a newer one where there is one already. */

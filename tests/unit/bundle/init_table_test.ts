@@ -7,7 +7,6 @@ import { daemonTable } from "../../../sidecars/init/table.ts";
 const TABLE = daemonTable({
   tokens: { EGRESS_TOKEN_0: new Secret("real-token") },
   path: "/usr/bin",
-  denoDir: "/deno-dir",
   dropPrivileges: true,
 });
 
@@ -20,7 +19,7 @@ Deno.test("tokens are egress's alone, and in no command line or plain environmen
 
 Deno.test("each daemon is its own user, and nobody's when init is not root", () => {
   for (const [name, program] of TABLE) assertEquals(program.uid, DAEMONS[name].uid);
-  const unprivileged = daemonTable({ tokens: {}, path: "", denoDir: undefined, dropPrivileges: false });
+  const unprivileged = daemonTable({ tokens: {}, path: "", dropPrivileges: false });
   for (const program of unprivileged.values()) assertEquals(program.uid, undefined);
 });
 
