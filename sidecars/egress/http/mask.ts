@@ -14,7 +14,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Secret } from "../../../lib/secret.ts";
-import { latin1, toBytes } from "./wire_reader.ts";
+import { toBytes } from "./wire_reader.ts";
 
 /** Shorter credentials are not looked for: they would be found in innocent text, and keep nothing out anyway. */
 const MIN_LENGTH = 8;
@@ -29,7 +29,7 @@ export class Mask {
   constructor(text: string) {
     const bytes = toBytes(text);
     this.#text = text;
-    this.#needle = { text, bytes, failure: failureTable(bytes) };
+    this.#needle = { bytes, shifts: shiftTable(bytes), failure: failureTable(bytes) };
   }
 
   /** A head or trailers without the credential. */
@@ -51,8 +51,9 @@ export function maskFor(credential: Secret): Mask | undefined {
 
 /** What is looked for in a body. */
 interface Needle {
-  readonly text: string;
   readonly bytes: Uint8Array;
+  /** By byte, see {@linkcode shiftTable}. */
+  readonly shifts: Uint32Array;
   /** Of its beginnings, see {@linkcode failureTable}. */
   readonly failure: Uint32Array;
 }
@@ -95,15 +96,23 @@ export class BodyMask {
     return held;
   }
 
-  /** Overwrites each whole needle. @returns where the last one ends */
+  /**
+   * Overwrites each whole needle. @returns where the last one ends
+   *
+   * Horspool's search: it looks at one byte in as many as the needle is long, and leaves no garbage behind. (Slow only
+   * on a text made for it by who knows the credential.)
+   */
   #overwrite(bytes: Uint8Array): number {
-    // As text: the runtime's search in bytes is fifteen times slower than its search in Latin-1 strings.
-    const text = latin1(bytes);
-    const needle = this.#needle.text;
+    const { bytes: needle, shifts } = this.#needle;
     let end = 0;
-    for (let at = text.indexOf(needle); at >= 0; at = text.indexOf(needle, end)) {
-      end = at + needle.length;
-      bytes.fill(ASTERISK, at, end);
+    for (let at = 0; at + needle.length <= bytes.length;) {
+      if (standsAt(needle, bytes, at)) {
+        end = at + needle.length;
+        bytes.fill(ASTERISK, at, end);
+        at = end;
+      } else {
+        at += shifts[bytes[at + needle.length - 1]!]!;
+      }
     }
     return end;
   }
@@ -118,6 +127,20 @@ export class BodyMask {
     }
     return matched;
   }
+}
+
+/** Whether the needle stands there; compared from its end. */
+function standsAt(needle: Uint8Array, bytes: Uint8Array, at: number): boolean {
+  let index = needle.length - 1;
+  while (index >= 0 && bytes[at + index] === needle[index]) index--;
+  return index < 0;
+}
+
+/** For each byte under the needle's end: how far on the needle may stand next. */
+function shiftTable(needle: Uint8Array): Uint32Array {
+  const table = new Uint32Array(256).fill(needle.length);
+  for (let index = 0; index < needle.length - 1; index++) table[needle[index]!] = needle.length - 1 - index;
+  return table;
 }
 
 /** For each beginning of the needle: how long the beginning of the needle is that it ends in, itself apart. */
