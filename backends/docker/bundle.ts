@@ -65,7 +65,7 @@ export async function startBundle(
   teardown: Teardown,
   signal: AbortSignal,
 ): Promise<Bundle> {
-  const { engine } = context;
+  const { engine, facts } = context;
   const name = resourceName(plan.identity, "bundle");
   const [egressCa, pipelockCa] = await together(
     mintCa(`bottle ${plan.identity} egress`),
@@ -77,7 +77,7 @@ export async function startBundle(
   const labels = resourceLabels(plan.identity, context.home, "bundle");
   const id = await atEdge(
     `creating container ${name}`,
-    createContainer(engine, name, bundleContainer(start.image, labels, start.networks.egress, spec)),
+    createContainer(engine, name, bundleContainer(start.image, labels, start.networks.egress, spec, facts)),
   );
   await together(
     atEdge(`connecting ${name} to its network`, connectNetwork(engine, start.networks.internal, id)),

@@ -2,6 +2,7 @@
 
 import type { BundleSpec } from "../../lib/bundle/spec.ts";
 import type { ContainerCreate } from "./engine/containers.ts";
+import type { EngineFacts } from "./engine/system.ts";
 
 const MIB = 1024 * 1024;
 
@@ -26,6 +27,13 @@ const HARDENING = {
 
 /** Runtime under which the rules of a network namespace bind, whatever the engine's default is. */
 const FILTERED = "runc";
+
+/**
+ * Egress passes what the agent reads over a connection to itself, on which the runtime cannot turn Nagle's algorithm
+ * off: the second piece of an answer waits for the first one's acknowledgement, which Linux delays by 40 ms where
+ * requests and answers take turns. This many turns must be seen before it does.
+ */
+const PROMPT_ACKS = { "net.ipv4.tcp_pingpong_thresh": "255" } as const;
 
 /** What an agent container is made from. */
 export interface AgentContainerInput {
@@ -63,6 +71,7 @@ export function bundleContainer(
   labels: Readonly<Record<string, string>>,
   network: string,
   spec: BundleSpec,
+  facts: Pick<EngineFacts, "pingpongThreshold">,
 ): ContainerCreate {
   return {
     Image: image,
@@ -81,6 +90,7 @@ export function bundleContainer(
       CapAdd: spec.capabilities.map((capability) => capability.name),
       Runtime: FILTERED,
       NetworkMode: network,
+      ...facts.pingpongThreshold ? { Sysctls: PROMPT_ACKS } : {},
       ExtraHosts: spec.extraHosts.map((host) => `${host.name}:${host.ip}`),
       PidsLimit: BUNDLE_LIMITS.pids,
       Memory: BUNDLE_LIMITS.memoryBytes,

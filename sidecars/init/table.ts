@@ -52,8 +52,8 @@ function egress(context: TableContext): Pick<DaemonProgram, "program" | "args" |
       "run",
       "--cached-only",
       "--no-prompt",
-      // Less memory, hardly slower (docs/research/egress-speed.md).
-      "--v8-flags=--max-semi-space-size=2,--heap-growing-percent=20",
+      // Little memory, hardly slower (docs/research/egress-speed.md).
+      "--v8-flags=--max-semi-space-size=4,--heap-growing-percent=20",
       "--no-code-cache",
       // It may listen, use the loopback and nothing else: its only way out is pipelock.
       `--allow-net=${listen},127.0.0.1`,

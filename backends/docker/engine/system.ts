@@ -22,6 +22,8 @@ export interface EngineFacts {
   readonly seccomp: boolean;
   /** Knows the bridge option `gateway_mode_ipv4=isolated` (engine 28, API 1.48): no host address on the bridge. */
   readonly isolatedGateway: boolean;
+  /** Its kernel lets a network namespace have its own `net.ipv4.tcp_pingpong_thresh` (Linux 6.7). */
+  readonly pingpongThreshold: boolean;
 }
 
 interface InfoAnswer {
@@ -30,6 +32,7 @@ interface InfoAnswer {
   readonly DefaultRuntime?: string;
   readonly OSType: string;
   readonly Architecture: string;
+  readonly KernelVersion?: string;
   readonly SecurityOptions?: readonly string[] | null;
 }
 
@@ -47,7 +50,14 @@ export async function engineFacts(engine: Engine, signal?: AbortSignal): Promise
     rootless: isRootless(security),
     seccomp: confinesBySeccomp(security),
     isolatedGateway: engine.supports("1.48"),
+    pingpongThreshold: isAtLeast(info.KernelVersion ?? "", 6, 7),
   };
+}
+
+/** Whether a kernel version such as `6.1.0-13-amd64` is at least `major.minor`. */
+export function isAtLeast(version: string, major: number, minor: number): boolean {
+  const [, its, lesser] = /^(\d+)\.(\d+)/.exec(version) ?? [];
+  return Number(its) > major || Number(its) === major && Number(lesser) >= minor;
 }
 
 function isRootless(options: readonly string[]): boolean {

@@ -5,10 +5,13 @@ import { HOST } from "./world.ts";
 /** From the wish to end to the end of everything. */
 const GRACE_MS = 8_000;
 
+// As in a bottle's bundle, connections acknowledge promptly where the kernel can be told to.
 // The new mounts and the loopback are gone with the last process, and with the first one all others are.
 const SCRIPT = `set -e
 ip link set lo up
+threshold=/proc/sys/net/ipv4/tcp_pingpong_thresh
 echo "16384 65535" > /proc/sys/net/ipv4/ip_local_port_range
+[ ! -e "$threshold" ] || echo 255 > "$threshold"
 mount --bind "$0" /etc/hosts
 exec "$@"`;
 

@@ -6,7 +6,7 @@ import {
 } from "../../../backends/docker/container_specs.ts";
 import { chooseRuntime } from "../../../backends/docker/agent.ts";
 import { type BundleInput, bundleSpec } from "../../../lib/bundle/spec.ts";
-import type { EngineFacts } from "../../../backends/docker/engine/system.ts";
+import { type EngineFacts, isAtLeast } from "../../../backends/docker/engine/system.ts";
 import { homeDigest, resourceName } from "../../../backends/docker/names.ts";
 
 const AGENT = agentContainer({
@@ -46,7 +46,7 @@ const BUNDLE: BundleInput = {
 };
 
 Deno.test("no container runs an image's health check, nor fills the disk with its log", () => {
-  const bundle = bundleContainer("bundle", {}, "egress", bundleSpec(BUNDLE));
+  const bundle = bundleContainer("bundle", {}, "egress", bundleSpec(BUNDLE), FACTS);
   for (const container of [AGENT, closerContainer("bundle", {}, "agent-id", "true"), bundle]) {
     assertEquals(container.Healthcheck, { Test: ["NONE"] });
     assertEquals(container.HostConfig?.LogConfig?.Config?.["max-size"], "10m");
@@ -64,7 +64,21 @@ const FACTS: EngineFacts = {
   rootless: false,
   seccomp: true,
   isolatedGateway: false,
+  pingpongThreshold: false,
 };
+
+Deno.test("the bundle acknowledges promptly where the kernel can be told to", () => {
+  const sysctls = (facts: EngineFacts) =>
+    bundleContainer("bundle", {}, "egress", bundleSpec(BUNDLE), facts).HostConfig?.Sysctls;
+  assertEquals(sysctls(FACTS), undefined);
+  assertEquals(sysctls({ ...FACTS, pingpongThreshold: true }), { "net.ipv4.tcp_pingpong_thresh": "255" });
+  const known = ["6.7", "6.12.1+deb13-amd64", "7.0.0-rc1", "10.1"].map((version) => isAtLeast(version, 6, 7));
+  assertEquals(known, [true, true, true, true]);
+  const older = ["6.6.99", "5.15.167.4-microsoft", "4.18.0", "", "linux"].map((version) =>
+    isAtLeast(version, 6, 7)
+  );
+  assertEquals(older, [false, false, false, false, false]);
+});
 
 Deno.test("runsc is used where its network can be closed, refused with the reason where it cannot", () => {
   assertEquals(chooseRuntime(FACTS), { name: "runc" });
