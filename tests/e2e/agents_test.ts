@@ -35,8 +35,10 @@ Deno.test("real agents in real bottles", async (t) => {
       method === "POST" && path === "/backend-api/codex/responses"
     );
     assert(asked.length > 0, "the service was not asked");
-    for (const { host, authorization } of asked) {
-      assertEquals([host, authorization], ["chatgpt.com", `Bearer ${lab.codexToken}`]);
+    for (const { host, authorization, contentEncoding } of asked) {
+      // It compresses its requests by itself: they pass as they are.
+      const expected = ["chatgpt.com", `Bearer ${lab.codexToken}`, "zstd"];
+      assertEquals([host, authorization, contentEncoding], expected);
     }
     assertEquals(await tracesOf(lab), NO_TRACES);
   });

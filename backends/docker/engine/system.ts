@@ -50,12 +50,12 @@ export async function engineFacts(engine: Engine, signal?: AbortSignal): Promise
     rootless: isRootless(security),
     seccomp: confinesBySeccomp(security),
     isolatedGateway: engine.supports("1.48"),
-    pingpongThreshold: isAtLeast(info.KernelVersion ?? "", 6, 7),
+    pingpongThreshold: kernelIsAtLeast(info.KernelVersion ?? "", 6, 7),
   };
 }
 
 /** Whether a kernel version such as `6.1.0-13-amd64` is at least `major.minor`. */
-export function isAtLeast(version: string, major: number, minor: number): boolean {
+export function kernelIsAtLeast(version: string, major: number, minor: number): boolean {
   const [, its, lesser] = /^(\d+)\.(\d+)/.exec(version) ?? [];
   return Number(its) > major || Number(its) === major && Number(lesser) >= minor;
 }

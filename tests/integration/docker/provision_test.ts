@@ -2,6 +2,8 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { AGENT_LIMITS, BUNDLE_LIMITS } from "../../../backends/docker/container_specs.ts";
+import { runExec } from "../../../backends/docker/engine/exec.ts";
+import { engineFacts } from "../../../backends/docker/engine/system.ts";
 import { LABELS, resourceName } from "../../../backends/docker/names.ts";
 import { launchBottle } from "../../support/bottle.ts";
 import { type Lab, startLab } from "../../support/lab.ts";
@@ -149,6 +151,14 @@ openssl crl2pkcs7 -nocrl -certfile "$SSL_CERT_FILE" | openssl pkcs7 -print_certs
       assertEquals(info.Mounts, []);
       if (role === "agent") assertEquals([host["CapAdd"], info.Config.User], [null, "node"]);
     }
+  });
+
+  await t.step("the bundle acknowledges promptly where the kernel can be told to", async () => {
+    const { pingpongThreshold } = await engineFacts(lab.engine);
+    const argv = ["cat", "/proc/sys/net/ipv4/tcp_pingpong_thresh"];
+    const bundle = resourceName(plan.identity, "bundle");
+    const { stdout } = await runExec(lab.engine, bundle, { argv, user: "root", env: {} });
+    assertEquals(stdout.trim() === "255", pingpongThreshold);
   });
 
   await t.step("bottles of this home are found, of another home not", async () => {
