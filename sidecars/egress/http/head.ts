@@ -76,6 +76,8 @@ export function parseRequestHead(text: string): RequestHead {
       ? new BadMessage("only HTTP/1.1 is spoken here", 505)
       : new BadMessage("the request line is malformed");
   }
+  // Reserved (RFC 9113, 11.6): a parser that knows HTTP/2 reads no HTTP/1.1 request here.
+  if (match[1] === "PRI") throw new BadMessage("PRI is no request: HTTP/2 begins so");
   if (match[2]!.includes("#")) throw new BadMessage("the request target has a fragment");
   return {
     method: match[1]!,

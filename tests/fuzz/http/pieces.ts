@@ -11,6 +11,7 @@ export const METHODS = [
   "PATCH",
   "QUERY",
   "CONNECT",
+  "PRI",
   "get",
   "X-A",
 ];

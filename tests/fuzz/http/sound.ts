@@ -120,7 +120,7 @@ function message(
 const requestStart = fc.tuple(
   fc.oneof(fc.constantFrom("GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS"), text(ALNUM, 1, 10)),
   text(PCHAR, 0, 12),
-).filter(([method]) => method.toUpperCase() !== "CONNECT").map(([method, path]) => ({
+).filter(([method]) => method.toUpperCase() !== "CONNECT" && method !== "PRI").map(([method, path]) => ({
   line: `${method} /${path} HTTP/1.1`,
   start: `${method} /${path}`,
 }));

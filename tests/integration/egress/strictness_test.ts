@@ -83,6 +83,7 @@ Deno.test("ambiguous requests: refused, closed, never sent on", async (t) => {
     ["a fragment", "GET /#x HTTP/1.1\r\nHost: a.test\r\n\r\n", 400],
     ["HTTP/1.0", "GET / HTTP/1.0\r\nHost: a.test\r\n\r\n", 505],
     ["HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505],
+    ["half a preface", "PRI / HTTP/1.1\r\nHost: a.test\r\n\r\n", 400],
     ["HTTP/0.9", "GET /\r\n\r\n", 400],
     ["absolute form in a tunnel", "GET https://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n", 400],
     ["CONNECT in a tunnel", "CONNECT a.test:443 HTTP/1.1\r\nHost: a.test\r\n\r\n", 400],
