@@ -1,16 +1,16 @@
-/**
- * Fuzzes by hand, at night, or one input again that failed:
- *
- *     deno task fuzz                                     every target, 10 000 inputs, a seed of its own
- *     deno task fuzz --runs 100000 hosts paths           the targets named
- *     deno task fuzz --seed 7 --path 812:0:3 requests    one input and how it was shrunk
- *     deno task fuzz:nightly                             a million inputs each, Go's parser asked too
- */
+/** Fuzzes by hand, at night, or one input again that failed; `--help` says how. */
 
 import { parseArgs } from "node:util";
+import { messageOf } from "../../lib/errors.ts";
 import { run } from "./check.ts";
 import { startNetHttp } from "./oracles/net_http.ts";
 import { targets } from "./targets.ts";
+
+const HELP =
+  `deno task fuzz                                     every target, 10 000 inputs, a seed of its own
+deno task fuzz --runs 100000 hosts paths           the targets named
+deno task fuzz --seed 7 --path 812:0:3 requests    one input and how it was shrunk
+deno task fuzz:nightly                             a million inputs each, Go's parser asked too (--go)`;
 
 const encoder = new TextEncoder();
 
@@ -28,17 +28,30 @@ function whole(name: string, text: string | undefined, otherwise: number): numbe
   return Number.isSafeInteger(value) ? value : fail(`--${name} must be a whole number`);
 }
 
+function parsed() {
+  try {
+    return parseArgs({
+      args: Deno.args,
+      allowPositionals: true,
+      options: {
+        runs: { type: "string" },
+        seed: { type: "string" },
+        path: { type: "string" },
+        go: { type: "boolean" },
+        help: { type: "boolean" },
+      },
+    });
+  } catch (error) {
+    return fail(`${messageOf(error)}\n\n${HELP}`);
+  }
+}
+
 if (import.meta.main) {
-  const { values, positionals } = parseArgs({
-    args: Deno.args,
-    allowPositionals: true,
-    options: {
-      runs: { type: "string" },
-      seed: { type: "string" },
-      path: { type: "string" },
-      go: { type: "boolean" },
-    },
-  });
+  const { values, positionals } = parsed();
+  if (values.help) {
+    say(HELP);
+    Deno.exit(0);
+  }
   const runs = whole("runs", values.runs, 10_000);
   const seed = whole("seed", values.seed, Math.floor(Math.random() * 2 ** 31));
   await using netHttp = values.go ? await startNetHttp() : undefined;
