@@ -57,6 +57,10 @@ export const BUNDLE_PATHS = {
   pipelockExtraCa: "/run/bottle/pipelock/extra-ca.pem",
   /** Certificates that pipelock trusts upstream: system and the operator's extra CA. Init writes it. */
   pipelockUpstreamCa: "/run/bottle/pipelock/upstream-ca.pem",
+  /** What the host tells the git gate (`lib/git_gate/files.ts`). */
+  gitGate: "/run/bottle/git-gate",
+  /** Mirrors, hooks and state of the git gate. */
+  gitRoot: "/git",
   /** The image's own bundle of certificates. */
   systemCa: "/etc/ssl/certs/ca-certificates.crt",
 } as const;

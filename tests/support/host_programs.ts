@@ -12,6 +12,9 @@ const PACKAGES: Readonly<Record<string, string>> = {
   git: "git",
   openssl: "openssl",
   python3: "python3",
+  ps: "procps",
+  ssh: "openssh-client",
+  sshd: "openssh-server",
   tmux: "tmux",
   wget: "wget",
   xz: "xz-utils",
@@ -22,7 +25,7 @@ const MODULES: Readonly<Record<string, string>> = { pip: "python3-pip", requests
 
 if (import.meta.main) {
   const say = (line: string) => void Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
-  const at = { path: Deno.env.get("PATH") ?? "/usr/bin:/bin", report: new Report(say) };
+  const at = { path: `${Deno.env.get("PATH") ?? "/usr/bin:/bin"}:/usr/sbin`, report: new Report(say) };
   try {
     for (const [program, name] of Object.entries(PACKAGES)) await ensureProgram(at, program, [name]);
     for (const [module, name] of Object.entries(MODULES)) await ensureModule(at, module, name);

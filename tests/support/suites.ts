@@ -1,5 +1,6 @@
 /** The test suites: what each needs before it, its permissions, its files. */
 
+import { gitleaksFolder } from "./part_program.ts";
 import { pipelockProgram } from "./pipelock_program.ts";
 
 /** Name of a suite, in the order in which they run. */
@@ -27,7 +28,7 @@ const nothing = (): Promise<Record<string, string>> => Promise.resolve({});
 async function programs(): Promise<Record<string, string>> {
   const denoFolder = Deno.execPath().replace(/\/[^/]*$/, "");
   return {
-    PATH: `${denoFolder}:${Deno.env.get("PATH")}`,
+    PATH: `${denoFolder}:${await gitleaksFolder()}:${Deno.env.get("PATH")}`,
     BOT_BOTTLE_TEST_PIPELOCK: Deno.env.get("BOT_BOTTLE_TEST_PIPELOCK") ?? await pipelockProgram(),
   };
 }

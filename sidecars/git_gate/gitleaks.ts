@@ -1,0 +1,139 @@
+/** Runs gitleaks with its own rules, and nothing that a repository says about them. */
+
+import { escapeUntrusted } from "../../lib/escape.ts";
+import { GIT_ENV } from "./git.ts";
+import { parseReport, type Reported } from "./findings.ts";
+import { newHistory, PLAIN_LOG } from "./range.ts";
+
+/** The scan itself did not work: a push is refused, and not for what is in it. */
+export class ScanFailed extends Error {
+  override readonly name = "ScanFailed";
+}
+
+/** Exit status that stands for a finding; 1 is gitleaks' own failure. */
+const FOUND = 7;
+
+const COMMON: readonly string[] = [
+  "--no-banner",
+  "--no-color",
+  "--log-level=warn",
+  // Not one character of a secret goes into a report.
+  "--redact=100",
+  `--exit-code=${FOUND}`,
+  "--report-format=json",
+  "--report-path=-",
+  "--ignore-gitleaks-allow",
+];
+
+/** Report of more than this is not read, bytes: a push with so many findings is refused for the first. */
+const MAX_REPORT = 64 * 1024 * 1024;
+const MAX_WORDS = 4096;
+
+/** Files that stand in for those of the repository. */
+export interface RuleFiles {
+  /** Configuration: gitleaks' default rules. */
+  readonly config: string;
+  /** Ignore file: empty. */
+  readonly ignore: string;
+}
+
+/** gitleaks' own reading of the commits that a push brings. @throws {ScanFailed} */
+export async function scanHistory(
+  folder: string,
+  tips: readonly string[],
+  files: RuleFiles,
+): Promise<readonly Reported[]> {
+  const log = [...PLAIN_LOG, ...newHistory(tips)].join(" ");
+  return await run(["git", ...COMMON, ...ruleArguments(files), `--log-opts=${log}`, folder], undefined);
+}
+
+/** gitleaks over a text that `write` produces. @throws {ScanFailed} */
+export async function scanText(
+  write: (sink: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>) => Promise<void>,
+  files: RuleFiles,
+): Promise<readonly Reported[]> {
+  return await run(["stdin", ...COMMON, ...ruleArguments(files)], write);
+}
+
+function ruleArguments({ config, ignore }: RuleFiles): readonly string[] {
+  return [`--config=${config}`, `--gitleaks-ignore-path=${ignore}`];
+}
+
+async function run(
+  args: readonly string[],
+  write: ((sink: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>) => Promise<void>) | undefined,
+): Promise<readonly Reported[]> {
+  let child: Deno.ChildProcess;
+  try {
+    child = new Deno.Command("gitleaks", {
+      args: [...args],
+      env: { ...GIT_ENV },
+      stdin: write === undefined ? "null" : "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  } catch (cause) {
+    throw new ScanFailed("gitleaks could not be started", { cause });
+  }
+  const [report, words, fed] = await Promise.all([
+    read(child.stdout, MAX_REPORT),
+    read(child.stderr, MAX_WORDS),
+    write === undefined ? undefined : feed(child, write),
+  ]);
+  const { code, signal } = await child.status;
+  if (fed instanceof ScanFailed) throw fed;
+  if (code !== 0 && code !== FOUND) {
+    throw new ScanFailed(`gitleaks ended with ${signal ?? `status ${code}`}: ${lastLine(words)}`);
+  }
+  if (fed !== undefined) throw fed;
+  // What it could not read it tells and leaves out; to us that is a failure.
+  if (/\b(?:ERR|FTL|PNC)\b/.test(words)) throw new ScanFailed(`gitleaks: ${lastLine(words)}`);
+  if (code === 0) return [];
+  try {
+    const findings = parseReport(report);
+    if (findings.length > 0) return findings;
+  } catch (cause) {
+    throw new ScanFailed("gitleaks' report cannot be read", { cause });
+  }
+  throw new ScanFailed("gitleaks tells of a finding and names none");
+}
+
+/** Writes the text to its standard input. Gives what went wrong, so that gitleaks' own words can come first. */
+async function feed(
+  child: Deno.ChildProcess,
+  write: (sink: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>) => Promise<void>,
+): Promise<Error | undefined> {
+  const writer = child.stdin.getWriter();
+  let broken: Error | undefined;
+  try {
+    await write(async (bytes) => {
+      try {
+        await writer.write(bytes);
+      } catch (cause) {
+        broken = new Error("gitleaks stopped reading", { cause });
+        throw broken;
+      }
+    });
+    await writer.close();
+    return undefined;
+  } catch (error) {
+    await writer.abort().catch(() => {});
+    if (broken !== undefined) return broken;
+    child.kill("SIGKILL");
+    const what = error instanceof Error ? error.message : String(error);
+    return new ScanFailed(escapeUntrusted(what), { cause: error });
+  }
+}
+
+async function read(stream: ReadableStream<Uint8Array>, limit: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const bytes of stream) {
+    if (text.length < limit) text += decoder.decode(bytes, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+function lastLine(words: string): string {
+  return escapeUntrusted(words.trim().split("\n").at(-1) ?? "").slice(0, 200) || "it said nothing";
+}
