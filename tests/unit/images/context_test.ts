@@ -34,7 +34,7 @@ async function sidecarPrograms(): Promise<string[]> {
   for await (const { name, isDirectory } of Deno.readDir(`${ROOT}sidecars`)) {
     if (!isDirectory) continue;
     for await (const entry of Deno.readDir(`${ROOT}sidecars/${name}`)) {
-      if (entry.name === "main.ts") programs.push(`sidecars/${name}/main.ts`);
+      if (/^main\.ts$|_hook\.ts$/.test(entry.name)) programs.push(`sidecars/${name}/${entry.name}`);
     }
   }
   return programs;
