@@ -9,6 +9,7 @@ import type { BottlePlan } from "../lib/bottle/plan.ts";
 import { OperatorError } from "../lib/errors.ts";
 import { escapeUntrusted } from "../lib/escape.ts";
 import { CA_BUNDLE, CA_CERTIFICATE, promptPath } from "../lib/bottle/guest.ts";
+import { insteadOf } from "../lib/git_gate/instead_of.ts";
 import type { ProvisionCommand } from "../lib/providers/provider.ts";
 
 /** The per-bottle certificate authority that the guest must trust. */
@@ -23,13 +24,18 @@ export interface ProvisionInput {
   readonly ca: GuestCa;
   /** Tar file of the saved conversation; it may not exist. */
   readonly transcript: string;
+  /** Where the guest reaches a repository on the git gate. */
+  readonly gateUrl: GateUrl;
 }
+
+/** URL of a repository on the git gate, by its name. */
+export type GateUrl = (name: string) => string;
 
 /** Gives a started bottle all that its plan names. @throws {OperatorError} the step that failed, and its output */
 export async function provision(
   bottle: Bottle,
   plan: BottlePlan,
-  { ca, transcript }: ProvisionInput,
+  { ca, transcript, gateUrl }: ProvisionInput,
   progress: Progress,
 ): Promise<void> {
   progress.step("provision: certificate");
@@ -43,7 +49,7 @@ export async function provision(
   progress.step("provision: workspace");
   await provisionWorkspace(bottle, plan);
   progress.step("provision: git");
-  await provisionGitIdentity(bottle, plan);
+  await provisionGit(bottle, plan, gateUrl);
 }
 
 /** The agent's trust store takes the bottle's CA; verified against the bundle that results. */
@@ -120,13 +126,19 @@ async function provisionWorkspace(bottle: Bottle, plan: BottlePlan): Promise<voi
   }
 }
 
-async function provisionGitIdentity(bottle: Bottle, plan: BottlePlan): Promise<void> {
+/** The identity of the agent's commits, and the way to the gate for every spelling of an upstream's URL. */
+async function provisionGit(bottle: Bottle, plan: BottlePlan, gateUrl: GateUrl): Promise<void> {
   const { name, email } = plan.resolved.gitIdentity;
+  const set = (...words: readonly string[]) => ["git", "config", "--global", ...words].map(quote).join(" ");
   const commands: string[] = [];
-  if (name) commands.push(`git config --global user.name ${quote(name.value)}`);
-  if (email) commands.push(`git config --global user.email ${quote(email.value)}`);
+  if (name) commands.push(set("user.name", name.value));
+  if (email) commands.push(set("user.email", email.value));
+  for (const { repo } of plan.gitRepos) {
+    const { base, instead } = insteadOf(repo, gateUrl(repo.name));
+    for (const url of instead) commands.push(set("--add", `url.${base}.insteadOf`, url));
+  }
   if (commands.length === 0) return;
-  await run(bottle, "node", commands.join(" && "), "the git identity could not be set in the guest");
+  await run(bottle, "node", commands.join(" && "), "git could not be set up in the guest");
 }
 
 async function runCommand(bottle: Bottle, command: ProvisionCommand): Promise<void> {

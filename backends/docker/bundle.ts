@@ -1,12 +1,13 @@
 /** Starts a bottle's bundle: its container, its files, its tokens over standard input. */
 
 import type { BottlePlan } from "../../lib/bottle/plan.ts";
-import { daemonReadyLine, INIT_NOT_READY, INIT_READY_LINE } from "../../lib/bundle/daemons.ts";
+import { BUNDLE_PATHS, daemonReadyLine, INIT_NOT_READY, INIT_READY_LINE } from "../../lib/bundle/daemons.ts";
 import { renderSecretsLine } from "../../lib/bundle/secrets_line.ts";
 import { type BundleSpec, bundleSpec } from "../../lib/bundle/spec.ts";
 import { renderRoutes } from "../../lib/egress/wire.ts";
 import { OperatorError } from "../../lib/errors.ts";
 import { escapeUntrusted } from "../../lib/escape.ts";
+import { DEFAULT_MAX_PUSH_BYTES } from "../../lib/git_gate/wire.ts";
 import { pipelockConfig, renderPipelockConfig } from "../../lib/pipelock/config.ts";
 import { Secret } from "../../lib/secret.ts";
 import { statePaths, writeStateFile } from "../../lib/state/paths.ts";
@@ -105,9 +106,9 @@ export async function startBundle(
 
 /** The bundle of this plan, as data. */
 async function specOf(plan: BottlePlan, egressCa: CaFiles, pipelockCa: CaFiles): Promise<BundleSpec> {
-  const { extraCa } = plan.settings;
+  const { settings: { extraCa, gitMaxPushBytes }, gitRepos: repos } = plan;
   return bundleSpec({
-    daemons: ["egress", "pipelock"],
+    daemons: ["egress", "pipelock", ...repos.length > 0 ? ["git-gate" as const] : []],
     routesYaml: renderRoutes(plan.egress),
     pipelockYaml: renderPipelockConfig(pipelockConfig({
       routes: plan.egress.routes,
@@ -117,17 +118,27 @@ async function specOf(plan: BottlePlan, egressCa: CaFiles, pipelockCa: CaFiles):
     pipelockCa,
     egress: plan.egress,
     extraHosts: plan.settings.extraHosts,
+    ...(repos.length > 0 && { gitGate: { repos, maxPushBytes: gitMaxPushBytes ?? DEFAULT_MAX_PUSH_BYTES } }),
     extraCaPem: extraCa === undefined ? undefined : await Deno.readTextFile(extraCa),
   });
 }
 
-/** What is in force is kept in the state folder too, readable by the operator alone; it holds no token. */
+/**
+ * What is in force is kept in the state folder too, readable by the operator alone; it holds no token, and no key but
+ * those made for this bottle.
+ */
 async function saveConfiguration(context: DockerContext, plan: BottlePlan, spec: BundleSpec): Promise<void> {
   const paths = statePaths(context.hostHome, plan.identity);
-  await Promise.all(spec.files.map(async (file) => {
-    const [folder, name] = file.path.split("/").slice(-2) as [string, string];
-    const into = folder === "egress" ? paths.egress : paths.pipelock;
-    await writeStateFile(`${into}/${name}`, textOf(file.content));
+  const folders: Readonly<Record<string, string>> = {
+    [`${BUNDLE_PATHS.run}/egress`]: paths.egress,
+    [`${BUNDLE_PATHS.run}/pipelock`]: paths.pipelock,
+    [BUNDLE_PATHS.gitGate]: paths.gitGate,
+  };
+  await Promise.all(spec.files.map(async ({ path, content }) => {
+    const at = path.lastIndexOf("/");
+    const into = folders[path.slice(0, at)];
+    // Folders below them hold the operator's own keys, which stay where they are, and what gate.json says too.
+    if (into !== undefined) await writeStateFile(into + path.slice(at), textOf(content));
   }));
 }
 

@@ -2,6 +2,8 @@
 
 import type { Bottle, Progress } from "../../lib/bottle/contracts.ts";
 import type { BottlePlan } from "../../lib/bottle/plan.ts";
+import { GIT_GATE_HOST } from "../../lib/bottle/guest.ts";
+import { gitGateUrl } from "../../lib/git_gate/instead_of.ts";
 import { statePaths } from "../../lib/state/paths.ts";
 import { provision } from "../provision.ts";
 import { closeNetwork, proveClosed } from "./closed_network.ts";
@@ -65,7 +67,11 @@ export async function launch(
     warn: (text) => progress.warn(text),
   });
   try {
-    const input = { ca: bundle.ca, transcript: statePaths(context.hostHome, plan.identity).transcript };
+    const input = {
+      ca: bundle.ca,
+      transcript: statePaths(context.hostHome, plan.identity).transcript,
+      gateUrl: (name: string) => gitGateUrl(GIT_GATE_HOST, name),
+    };
     const told: Progress = {
       step,
       detail: (text) => progress.detail(text),

@@ -11,8 +11,11 @@ export const CA_CERTIFICATE = "/usr/local/share/ca-certificates/bot-bottle.crt";
 /** The guest's system bundle, as `update-ca-certificates` writes it. */
 export const CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt";
 
+/** Host name by which a guest knows the git gate. */
+export const GIT_GATE_HOST = "git-gate";
+
 /** Host names by which a guest knows the bundle's daemons. */
-export const BUNDLE_HOST_NAMES: readonly string[] = ["egress", "git-gate", "supervise"];
+export const BUNDLE_HOST_NAMES: readonly string[] = ["egress", GIT_GATE_HOST, "supervise"];
 
 /** File with the agent's prompt; always written, even when empty. */
 export function promptPath(guestHome: string): string {

@@ -1,6 +1,7 @@
 /** What a bottle is asked to be (spec) and what will be done (plan). Both are readonly plain data. */
 
 import type { EgressPlan } from "../egress/model.ts";
+import type { PlannedRepo } from "../git_gate/plan.ts";
 import type { ResolvedAgent } from "../manifest/model.ts";
 import type { ProviderPlan } from "../providers/provider.ts";
 import type { Secret } from "../secret.ts";
@@ -55,6 +56,8 @@ export interface BottlePlan {
   readonly env: Readonly<Record<string, PlannedEnv>>;
   /** Real credentials by slot name: go to the bundle's init over its standard input and nowhere else. */
   readonly tokens: Readonly<Record<string, Secret>>;
+  /** Repositories behind the git gate; empty: the bottle has none. */
+  readonly gitRepos: readonly PlannedRepo[];
   /** Skills to copy in. */
   readonly skills: readonly PlannedSkill[];
   /** Home folder of the agent in the guest. */

@@ -1,6 +1,7 @@
 /** What the operator reads before saying yes: the plan, and nothing but the plan. The same on every backend. */
 
 import { escapeUntrusted } from "../escape.ts";
+import { mayForce } from "../git_gate/push_policy.ts";
 import type { AgentManifest, GitRepo, ManifestRoute, ProvenValue, ResolvedAgent } from "../manifest/model.ts";
 import type { BottlePlan } from "./plan.ts";
 
@@ -44,9 +45,14 @@ export function routeMarks(
   return marks.map((mark) => ` [${mark}]`).join("");
 }
 
-/** `name → host:port` of a repository behind the git gate. */
+/** `name → host:port` of a repository behind the git gate, and what the agent may write where that is not all. */
 export function gitGateLine(repo: GitRepo): string {
-  return `${repo.name} → ${repo.host}:${repo.port}`;
+  const marks = [
+    ...repo.push === undefined ? [] : [`push:${repo.push.join(",")}`],
+    ...mayForce(repo) ? [] : ["no force"],
+    ...repo.push !== undefined && mayForce(repo) ? ["force"] : [],
+  ];
+  return `${repo.name} → ${repo.host}:${repo.port}${marks.map((mark) => ` [${mark}]`).join("")}`;
 }
 
 /** The git identity, field by field, each with the manifest that it comes from. Empty when there is none. */

@@ -4,6 +4,7 @@ import { effectiveRoutes } from "../egress/routes.ts";
 import type { EgressPlan } from "../egress/model.ts";
 import { messageOf, OperatorError } from "../errors.ts";
 import { escapeUntrusted } from "../escape.ts";
+import { planRepos, repoWarnings } from "../git_gate/plan.ts";
 import { planEnv, readHostToken, requireHostVariables } from "../manifest/env.ts";
 import type { BottleManifest } from "../manifest/model.ts";
 import { findSkills } from "../manifest/skills.ts";
@@ -63,12 +64,13 @@ export async function prepareBottle(
     egress,
     env: planEnv(bottle, hostEnv),
     tokens: resolveTokens(egress, provider, hostEnv),
+    gitRepos: await planRepos(bottle.gitRepos, readHostFile),
     skills: await findSkills(agent.skills, hostHome),
     guestHome,
     workdir,
     cwd: spec.cwd,
     copyCwd: spec.copyCwd,
-    warnings: egress.warnings,
+    warnings: [...egress.warnings, ...repoWarnings(bottle.gitRepos)],
   };
 }
 
@@ -97,9 +99,8 @@ function isWithin(path: string, folder: string): boolean {
 
 /** What a manifest may declare but this version cannot give. Launching without it would not be what was asked for. */
 function refuseUnavailable(bottle: BottleManifest): void {
-  const key = bottle.gitRepos.length > 0 ? "git-gate.repos" : bottle.supervise ? "supervise" : undefined;
-  if (key === undefined) return;
-  throw new OperatorError(`${escapeUntrusted(bottle.file)}: ${key} is not available in this version yet`, {
+  if (!bottle.supervise) return;
+  throw new OperatorError(`${escapeUntrusted(bottle.file)}: supervise is not available in this version yet`, {
     mend: "take it out of the bottle to start it",
   });
 }

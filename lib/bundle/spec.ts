@@ -3,6 +3,10 @@
 import type { EgressPlan } from "../egress/model.ts";
 import { isSlotName } from "../egress/slots.ts";
 import { OperatorError } from "../errors.ts";
+import { gateConfigPath, gateFolders, keyPath, knownHostsPath } from "../git_gate/files.ts";
+import { gateRepo, type PlannedRepo } from "../git_gate/plan.ts";
+import { knownHostsLine } from "../git_gate/ssh_keys.ts";
+import { renderGateConfig } from "../git_gate/wire.ts";
 import { Secret } from "../secret.ts";
 import type { ExtraHost } from "../state/settings.ts";
 import type { CaFiles } from "../tls/ca.ts";
@@ -29,6 +33,16 @@ export interface BundleInput {
   readonly extraHosts: readonly ExtraHost[];
   /** PEM text of BOT_BOTTLE_EXTRA_CA; absent: none. */
   readonly extraCaPem?: string;
+  /** Repositories behind the git gate; absent: it is not started. */
+  readonly gitGate?: GitGateInput;
+}
+
+/** What the git gate is made from. */
+export interface GitGateInput {
+  /** At least one. */
+  readonly repos: readonly PlannedRepo[];
+  /** Most bytes of one push. */
+  readonly maxPushBytes: number;
 }
 
 /** A folder that must exist before the files go in. */
@@ -141,8 +155,8 @@ export function bundleSpec(input: BundleInput): BundleSpec {
     user: "0:0",
     daemons,
     env: { [DAEMONS_ENV]: daemons.join(",") },
-    dirs: bundleDirs(),
-    files: [...egressFiles(input), ...pipelockFiles(input)],
+    dirs: bundleDirs(input),
+    files: [...egressFiles(input), ...pipelockFiles(input), ...gitGateFiles(input.gitGate)],
     extraHosts: input.extraHosts,
     ports: daemons
       .filter((daemon) => DAEMONS[daemon].agentReaches)
@@ -162,9 +176,14 @@ export function pipelockConfigFile(pipelockYaml: string): BundleFile {
   return secret(BUNDLE_PATHS.pipelockConfig, "pipelock", pipelockYaml);
 }
 
-function bundleDirs(): readonly BundleDir[] {
-  const { run } = BUNDLE_PATHS;
-  return [run, `${run}/egress`, `${run}/pipelock`].map((path) => ({ path, mode: DIR_MODE, uid: ROOT }));
+function bundleDirs(input: BundleInput): readonly BundleDir[] {
+  const { run, gitGate } = BUNDLE_PATHS;
+  const ofGate = input.gitGate === undefined ? [] : gateFolders(gitGate);
+  return [run, `${run}/egress`, `${run}/pipelock`, ...ofGate].map((path) => ({
+    path,
+    mode: DIR_MODE,
+    uid: ROOT,
+  }));
 }
 
 function egressFiles(input: BundleInput): readonly BundleFile[] {
@@ -183,6 +202,23 @@ function pipelockFiles(input: BundleInput): readonly BundleFile[] {
   ];
   if (input.extraCaPem !== undefined) files.push(shared(BUNDLE_PATHS.pipelockExtraCa, input.extraCaPem));
   return files;
+}
+
+/** Keys are the gate's alone; what pins an upstream is root's, so that the gate cannot change it. */
+function gitGateFiles(input: GitGateInput | undefined): readonly BundleFile[] {
+  if (input === undefined) return [];
+  const folder = BUNDLE_PATHS.gitGate;
+  const { maxPushBytes, repos } = input;
+  const config = renderGateConfig({ maxPushBytes, repos: repos.map(({ repo }) => gateRepo(repo)) });
+  return [
+    shared(gateConfigPath(folder), config),
+    ...repos.flatMap(({ repo: { name, host, port, hostKey }, key }) => [
+      secret(keyPath(folder, name), "git-gate", key),
+      ...hostKey === undefined
+        ? []
+        : [shared(knownHostsPath(folder, name), knownHostsLine(host, port, hostKey))],
+    ]),
+  ];
 }
 
 /** A file that one daemon alone reads. */

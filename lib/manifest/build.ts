@@ -136,6 +136,8 @@ function buildRepo(name: string, declared: GitRepoDeclaration, home: string): Gi
     ...parsed,
     identity: expandHome(declared.identity, home),
     ...(declared.host_key !== undefined && { hostKey: declared.host_key }),
+    ...(declared.push !== undefined && { push: declared.push }),
+    ...(declared.force !== undefined && { force: declared.force }),
   };
 }
 

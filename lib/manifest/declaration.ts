@@ -16,6 +16,8 @@ export type GitRepoDeclaration = {
   readonly url: string;
   readonly identity: string;
   readonly host_key?: string | undefined;
+  readonly push?: readonly string[] | undefined;
+  readonly force?: boolean | undefined;
 };
 
 /** `git-gate.repos`, by name. */

@@ -76,6 +76,10 @@ export interface GitRepo {
   readonly identity: string;
   /** Public host key (`ssh-ed25519 AAAA…`); absent: every connection is refused. */
   readonly hostKey?: string;
+  /** Patterns of branches and refs that the agent may write; absent: every one. */
+  readonly push?: readonly string[];
+  /** May overwrite and delete; absent: as long as `push` is absent too. */
+  readonly force?: boolean;
 }
 
 /** A trust boundary, after `extends` is resolved. */

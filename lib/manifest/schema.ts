@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { BUNDLE_HOST_NAMES } from "../bottle/guest.ts";
 import { GIT_MODES } from "../egress/git.ts";
+import { patternFault } from "../git_gate/push_policy.ts";
 import { methodFault } from "../egress/methods.ts";
 import { prefixFault } from "../egress/path.ts";
 import { LOCAL_HOST } from "../egress/url.ts";
@@ -74,6 +75,17 @@ const gitRepo = z.strictObject({
     /^(?:ssh|ecdsa|sk)-[^ ]+ [A-Za-z0-9+/]+=*(?: .*)?$/,
     "must be a public host key, type and data: `ssh-ed25519 AAAA…` (no host name in front)",
   ).optional().describe("The upstream's public host key; without it every connection is refused"),
+  push: z.array(
+    z.string().superRefine((pattern, context) => {
+      const fault = patternFault(pattern);
+      if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+    }),
+  ).min(1, "is empty; leave it out to allow every branch").superRefine(eachOnce).optional().describe(
+    "Branches that the agent may write, `*` for any characters, such as agent/*; refs/… for other refs. Left out: all",
+  ),
+  force: z.boolean().optional().describe(
+    "The agent may overwrite and delete what it may write. Left out: only where `push` is left out too",
+  ),
 });
 
 const gitRepos = z.record(z.string(), gitRepo).superRefine((repos, context) => {

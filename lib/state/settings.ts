@@ -33,6 +33,8 @@ export interface Settings {
   readonly gitleaksImage?: string;
   /** BOT_BOTTLE_DENO_IMAGE */
   readonly denoImage?: string;
+  /** BOT_BOTTLE_GIT_MAX_PUSH_MIB: most bytes of one push through the git gate. @default 2 GiB */
+  readonly gitMaxPushBytes?: number;
   /** BOT_BOTTLE_CONTAINER_HOME @default "/home/node" */
   readonly containerHome: string;
   /** BOT_BOTTLE_GUEST_HOME @default "/home/node" */
@@ -61,6 +63,7 @@ const NAMES = [
   "BOT_BOTTLE_PIPELOCK_IMAGE",
   "BOT_BOTTLE_GITLEAKS_IMAGE",
   "BOT_BOTTLE_DENO_IMAGE",
+  "BOT_BOTTLE_GIT_MAX_PUSH_MIB",
   "BOT_BOTTLE_CONTAINER_HOME",
   "BOT_BOTTLE_GUEST_HOME",
 ] as const;
@@ -99,6 +102,7 @@ export async function loadSettings(
     pipelockImage: image("BOT_BOTTLE_PIPELOCK_IMAGE"),
     gitleaksImage: image("BOT_BOTTLE_GITLEAKS_IMAGE"),
     denoImage: image("BOT_BOTTLE_DENO_IMAGE"),
+    gitMaxPushBytes: mebibytes(written("BOT_BOTTLE_GIT_MAX_PUSH_MIB")),
     containerHome: checked(written("BOT_BOTTLE_CONTAINER_HOME"), guestPath)?.value ?? DEFAULT_HOME,
     guestHome: checked(written("BOT_BOTTLE_GUEST_HOME"), guestPath)?.value ?? DEFAULT_HOME,
     places: placesOf(NAMES.map((name) => [name, written(name)])),
@@ -202,6 +206,14 @@ function guestPath(at: Written): string {
     throw bad(at, `it is the guest's system's; name a folder of its own, like ${DEFAULT_HOME}`);
   }
   return path;
+}
+
+/** A number of MiB, as bytes. */
+function mebibytes(written: Written | undefined): number | undefined {
+  if (written === undefined) return undefined;
+  const count = /^[0-9]{1,7}$/.test(written.value) ? Number(written.value) : 0;
+  if (count < 1) throw bad(written, "it must be a whole number of MiB, from 1 to 9999999");
+  return count * 1024 * 1024;
 }
 
 function extraHosts(written: Written | undefined): readonly ExtraHost[] {

@@ -27,7 +27,7 @@ const ACCESS_HOOK = "access";
  */
 export async function setUp(gate: Gate, programs: string): Promise<void> {
   await Deno.mkdir(stateFolder(gate), { recursive: true, mode: 0o700 });
-  using _lock = await lockFile(`${stateFolder(gate)}/set-up.lock`);
+  using _lock = await lockFile(`${stateFolder(gate)}/setting-up`);
   await Deno.mkdir(gate.hooks, { recursive: true, mode: 0o700 });
   for (const [hook, program] of [...Object.entries(HOOKS), [ACCESS_HOOK, "access_hook"]] as const) {
     await writeHook(gate, hook, programPath(programs, program));

@@ -18,6 +18,9 @@ export interface DaemonProgram {
   readonly port: number | undefined;
 }
 
+/** What is a daemon's own; the rest is alike for all. */
+type Command = Pick<DaemonProgram, "program" | "args" | "env" | "secretEnv">;
+
 /** What the table is made from. */
 export interface TableContext {
   /** Real tokens by slot name: for egress alone. */
@@ -30,9 +33,10 @@ export interface TableContext {
 
 /** The daemons that this bundle has programs for. A name that is known but missing here has none yet. */
 export function daemonTable(context: TableContext): ReadonlyMap<DaemonName, DaemonProgram> {
-  const programs: [DaemonName, Pick<DaemonProgram, "program" | "args" | "env" | "secretEnv">][] = [
+  const programs: [DaemonName, Command][] = [
     ["egress", egress(context)],
     ["pipelock", pipelock(context)],
+    ["git-gate", gitGate(context)],
   ];
   return new Map(programs.map(([name, program]) => [name, {
     name,
@@ -44,7 +48,7 @@ export function daemonTable(context: TableContext): ReadonlyMap<DaemonName, Daem
 
 const PIPELOCK_ADDRESS = `127.0.0.1:${DAEMONS.pipelock.port}`;
 
-function egress(context: TableContext): Pick<DaemonProgram, "program" | "args" | "env" | "secretEnv"> {
+function egress(context: TableContext): Command {
   const listen = `0.0.0.0:${DAEMONS.egress.port}`;
   return {
     program: "deno",
@@ -73,23 +77,53 @@ function egress(context: TableContext): Pick<DaemonProgram, "program" | "args" |
       "--upstream-ca",
       BUNDLE_PATHS.egressUpstreamCa,
     ],
-    env: {
-      PATH: context.path,
-      NO_COLOR: "1",
-      DENO_NO_UPDATE_CHECK: "1",
-      // It is bundled: there is no cache to look for.
-      DENO_DIR: "/nonexistent",
-    },
+    env: denoEnv(context),
     secretEnv: context.tokens,
   };
 }
 
-function pipelock(context: TableContext): Pick<DaemonProgram, "program" | "args" | "env" | "secretEnv"> {
+function denoEnv(context: TableContext): Readonly<Record<string, string>> {
+  return {
+    PATH: context.path,
+    NO_COLOR: "1",
+    DENO_NO_UPDATE_CHECK: "1",
+    // It is bundled: there is no cache to look for.
+    DENO_DIR: "/nonexistent",
+  };
+}
+
+function pipelock(context: TableContext): Command {
   return {
     program: "pipelock",
     // No `--mode`: the configuration says strict, and the flag's default counts only without a configuration.
     args: ["run", "-c", BUNDLE_PATHS.pipelockConfig, "-l", PIPELOCK_ADDRESS],
     env: { PATH: context.path, SSL_CERT_FILE: BUNDLE_PATHS.pipelockUpstreamCa },
+    secretEnv: {},
+  };
+}
+
+function gitGate(context: TableContext): Command {
+  const { app, gitGate, gitRoot } = BUNDLE_PATHS;
+  return {
+    program: "deno",
+    args: [
+      "run",
+      "--cached-only",
+      "--no-prompt",
+      "--no-code-cache",
+      // The network is git's and ssh's: this program has a socket in its own folder and none else.
+      `--allow-read=${gitGate},${gitRoot},${app}/git_gate`,
+      `--allow-write=${gitRoot}`,
+      "--allow-run=git",
+      `${app}/git_gate/main.js`,
+      "--config",
+      gitGate,
+      "--root",
+      gitRoot,
+      "--listen",
+      `0.0.0.0:${DAEMONS["git-gate"].port}`,
+    ],
+    env: denoEnv(context),
     secretEnv: {},
   };
 }

@@ -21,6 +21,8 @@ import { Teardown } from "../../backends/docker/teardown.ts";
 import { provision } from "../../backends/provision.ts";
 import type { Bottle } from "../../lib/bottle/contracts.ts";
 import type { BottlePlan } from "../../lib/bottle/plan.ts";
+import { GIT_GATE_HOST } from "../../lib/bottle/guest.ts";
+import { gitGateUrl } from "../../lib/git_gate/instead_of.ts";
 import { acquireOwnerLock } from "../../lib/state/lock.ts";
 import { makeStateFolders, removeStateFolder, statePaths } from "../../lib/state/paths.ts";
 import { planBottle, QUIET } from "./bottle.ts";
@@ -129,6 +131,10 @@ export async function finish(parts: Parts): Promise<Bottle> {
     signal: new AbortController().signal,
     warn: () => undefined,
   });
-  await provision(bottle, plan, { ca: bundle.ca, transcript: `${context.hostHome}/no-transcript` }, QUIET);
+  await provision(bottle, plan, {
+    ca: bundle.ca,
+    transcript: `${context.hostHome}/no-transcript`,
+    gateUrl: (name) => gitGateUrl(GIT_GATE_HOST, name),
+  }, QUIET);
   return bottle;
 }

@@ -63,6 +63,7 @@ export function makePlan(fields: Partial<BottlePlan> = {}): BottlePlan {
     egress: effectiveRoutes([], []),
     env: {},
     tokens: {},
+    gitRepos: [],
     skills: [],
     guestHome: "/home/node",
     workdir: "/home/node",

@@ -36,7 +36,14 @@ const CASES: readonly { title: string; plan: Partial<BottlePlan>; lines: readonl
     title: "everything, in order, one value a line",
     plan: {
       resolved: {
-        ...makeResolved({ gitRepos: [REPO] }),
+        ...makeResolved({
+          gitRepos: [
+            REPO,
+            { ...REPO, name: "narrow", push: ["agent/*", "refs/tags/agent-*"] },
+            { ...REPO, name: "forced", push: ["agent/*"], force: true },
+            { ...REPO, name: "kept", force: false },
+          ],
+        }),
         gitIdentity: {
           name: { value: "Dev Bot", from: "agent" },
           email: { value: "dev@example.com", from: "bottle" },
@@ -84,6 +91,9 @@ const CASES: readonly { title: string; plan: Partial<BottlePlan>; lines: readonl
       "git identity  : name=Dev Bot (agent)",
       "                email=dev@example.com (bottle)",
       "git gate      : tools → git.example.com:2222",
+      "                narrow → git.example.com:2222 [push:agent/*,refs/tags/agent-*] [no force]",
+      "                forced → git.example.com:2222 [push:agent/*] [force]",
+      "                kept → git.example.com:2222 [no force]",
       "egress        : api.anthropic.com [auth:Bearer]",
       "                example.com",
       "                api.github.com [auth:token] [methods:GET,POST] [git:none]",

@@ -170,9 +170,9 @@ const REPO = { url: "ssh://git@example.com/a.git", identity: "/k" };
 
 const REFUSED: readonly { title: string; asked: Asked; says: readonly string[]; extraCa?: string }[] = [
   {
-    title: "git-gate.repos, which comes later",
+    title: "a repository whose key is not there",
     asked: { bottle: { "git-gate": { repos: { a: REPO } } } },
-    says: ["git-gate.repos is not available in this version yet"],
+    says: [`git-gate.repos.a.identity: ${REPO.identity} does not exist`, "ssh-keygen -t ed25519"],
   },
   {
     title: "supervise, which comes later",
@@ -252,6 +252,29 @@ Deno.test("a CA file with certificates is taken", () =>
     await Deno.writeTextFile(`${home}/ca.pem`, CERTIFICATE);
     const plan = await prepare(home, { spec: { settings: { ...SETTINGS, extraCa: `${home}/ca.pem` } } });
     assertEquals(plan.settings.extraCa, `${home}/ca.pem`);
+  }));
+
+Deno.test("a repository's key is read, told to nobody, and one that the gate cannot use stops the start", () =>
+  withHome(async (home) => {
+    const key = `${home}/key`;
+    const bottle = { "git-gate": { repos: { a: { ...REPO, identity: key, push: ["agent/*"] } } } };
+    await Deno.writeTextFile(key, "-----BEGIN PRIVATE KEY-----\nMC4CAQAw\n-----END PRIVATE KEY-----");
+    const plan = await prepare(home, { bottle });
+    assertEquals(
+      plan.gitRepos.map(({ repo, key }) => [repo.name, repo.push, key.reveal().endsWith("-----\n")]),
+      [
+        ["a", ["agent/*"], true],
+      ],
+    );
+    assertEquals((JSON.stringify(plan) + Deno.inspect(plan, { depth: 9 })).includes("MC4CAQAw"), false);
+    // No host key is pinned: nothing could be fetched, and the operator is told before the start.
+    assertMatch(plan.warnings.join(), /git-gate\.repos\.a has no host_key.*ssh-keyscan -t ed25519/);
+    await Deno.writeTextFile(
+      key,
+      "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMC4CAQAw\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    );
+    const error = await assertRejects(() => prepare(home, { bottle }), OperatorError);
+    assertMatch((error as OperatorError).line, /key has a passphrase; make a key/);
   }));
 
 Deno.test("no supervise and no repositories: the git identity alone is fine", () =>

@@ -32,6 +32,16 @@ Deno.test("egress may use its own port and the loopback, read its folder, and no
   ]);
 });
 
+Deno.test("git-gate may read and write its own folders and start git, and has no network of its own", () => {
+  const { args, env } = TABLE.get("git-gate")!;
+  assertEquals(args.filter((arg) => arg.startsWith("--allow-")), [
+    "--allow-read=/run/bottle/git-gate,/git,/app/git_gate",
+    "--allow-write=/git",
+    "--allow-run=git",
+  ]);
+  assertEquals(Object.keys(env), ["PATH", "NO_COLOR", "DENO_NO_UPDATE_CHECK", "DENO_DIR"]);
+});
+
 Deno.test("pipelock listens on the loopback only", () => {
   const { args, env } = TABLE.get("pipelock")!;
   assertEquals(args, ["run", "-c", "/run/bottle/pipelock/pipelock.yaml", "-l", "127.0.0.1:8888"]);
@@ -40,8 +50,8 @@ Deno.test("pipelock listens on the loopback only", () => {
 
 Deno.test("which daemons are started", () => {
   const names = (wanted: string | undefined) => chooseDaemons(wanted, TABLE).map((program) => program.name);
-  assertEquals(names(undefined), ["egress", "pipelock"]);
-  assertEquals(names(""), ["egress", "pipelock"]);
+  assertEquals(names(undefined), ["egress", "pipelock", "git-gate"]);
+  assertEquals(names(""), ["egress", "pipelock", "git-gate"]);
   assertEquals(names("pipelock, egress,pipelock"), ["egress", "pipelock"]);
   assertEquals(names("egress"), ["egress"]);
   assertThrows(() => names("egress,supervise"), UsageError, "no program for supervise yet");

@@ -48,6 +48,47 @@ Deno.test("the bundle of a plain bottle: egress and pipelock, each with files of
   assertEquals(spec.tokenSlots, ["EGRESS_TOKEN_0"]);
 });
 
+const REPO = {
+  name: "app",
+  url: "ssh://git@git.test:2222/me/app.git",
+  user: "git",
+  host: "git.test",
+  port: 2222,
+  path: "/me/app.git",
+  identity: "/keys/app",
+  hostKey: "ssh-ed25519 AAAA of the host",
+};
+
+Deno.test("a bottle with repositories: keys for the gate alone, what pins an upstream is root's", () => {
+  const { hostKey: _, ...unpinned } = { ...REPO, name: "bare", push: ["agent/*"], force: true };
+  const spec = bundleSpec({
+    ...INPUT,
+    daemons: ["git-gate", ...INPUT.daemons],
+    gitGate: {
+      repos: [{ repo: REPO, key: new Secret("KEY 1\n") }, { repo: unpinned, key: new Secret("KEY 2\n") }],
+      maxPushBytes: 1000,
+    },
+  });
+  assertEquals(spec.ports.map((port) => port.port), [9099, 9418]);
+  assertEquals(spec.dirs.slice(3).map((dir) => `${dir.path} ${dir.mode.toString(8)} ${dir.uid}`), [
+    "/run/bottle/git-gate 755 0",
+    "/run/bottle/git-gate/keys 755 0",
+    "/run/bottle/git-gate/known_hosts 755 0",
+  ]);
+  const [config, ...files] = spec.files.filter((file) => file.path.startsWith("/run/bottle/git-gate"));
+  assertEquals(files.map(summary), [
+    "/run/bottle/git-gate/keys/app 600 9418 secret KEY 1\n",
+    "/run/bottle/git-gate/known_hosts/app 644 0 [git.test]:2222 ssh-ed25519 AAAA",
+    "/run/bottle/git-gate/keys/bare 600 9418 secret KEY 2\n",
+  ]);
+  assertEquals([config!.path, config!.mode, config!.uid], ["/run/bottle/git-gate/gate.json", 0o644, 0]);
+  const at = { url: "ssh://git@git.test:2222/me/app.git", host: "git.test", port: 2222 };
+  assertEquals(JSON.parse(config!.content as string), {
+    maxPushBytes: 1000,
+    repos: [{ name: "app", ...at }, { name: "bare", ...at, push: ["agent/*"], force: true }],
+  });
+});
+
 Deno.test("the operator's extra CA goes in as a public file, for pipelock's side only", () => {
   const files = bundleSpec({ ...INPUT, extraCaPem: "EXTRA" }).files.map(summary);
   assertEquals(files.at(-1), `${BUNDLE_PATHS.pipelockExtraCa} 644 0 EXTRA`);
