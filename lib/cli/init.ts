@@ -68,11 +68,18 @@ egress:
     #     scheme: Bearer
     #     token_ref: GITHUB_TOKEN   # a variable on this host; the agent never sees it
 
-# Author of the agent's commits.
 # git-gate:
+#   # Author of the agent's commits.
 #   user:
 #     name: Dev Agent
 #     email: dev@example.com
+#   # Repositories that the agent may push to. Every push is scanned for secrets; the key stays outside the bottle.
+#   repos:
+#     project:
+#       url: ssh://git@github.com/me/project.git
+#       identity: ~/.ssh/bottle-project   # a key of its own, without a passphrase
+#       host_key: ssh-ed25519 AAAA…       # ssh-keyscan -t ed25519 github.com
+#       push: [agent/*]                   # branches that the agent may write; left out: every one
 ---
 
 An example bottle. This text is for you; nothing reads it.
