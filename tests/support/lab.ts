@@ -26,6 +26,7 @@ import type { Progress } from "../../lib/bottle/contracts.ts";
 import { loadSettings } from "../../lib/state/settings.ts";
 import { type CaFiles, mintCa } from "../../lib/tls/ca.ts";
 import { MODEL_HOSTS } from "../standin/model_api.ts";
+import type { Script } from "../standin/script.ts";
 import type { RequestRecord } from "../standin/record.ts";
 import { codexLogin } from "./codex_login.ts";
 import { LAB_HOSTS, writeManifests } from "./lab_manifests.ts";
@@ -52,8 +53,8 @@ export interface Lab extends AsyncDisposable {
 
 /** What the lab can be told. */
 export interface LabOptions {
-  /** What the model answers. */
-  readonly answer?: string;
+  /** What the model answers; a function is told the lab's address first. @default the stand-in's own answer */
+  readonly answer?: string | Script | ((address: string) => Promise<Script>);
   /** Hears of image builds. @default nobody */
   readonly progress?: Progress;
 }
@@ -107,7 +108,8 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     options.progress ?? QUIET,
     new AbortController().signal,
   );
-  const standIn = await startStandIn(engine, { run, image, address, ca, answer: options.answer }, undo);
+  const answer = typeof options.answer === "function" ? await options.answer(address) : options.answer;
+  const standIn = await startStandIn(engine, { run, image, address, ca, answer }, undo);
   const all = undo.move();
   return {
     home,
@@ -151,7 +153,7 @@ interface StandInStart {
   readonly image: string;
   readonly address: string;
   readonly ca: CaFiles;
-  readonly answer?: string;
+  readonly answer?: string | Script;
 }
 
 const STANDIN = new URL("../standin/model_api.ts", import.meta.url).pathname;
@@ -164,14 +166,14 @@ async function startStandIn(
 ): Promise<string> {
   const name = `bottle-lab-${run}-model`;
   undo.defer(() => removeContainer(engine, name));
-  const answerArgs = answer === undefined ? [] : ["--answer", answer];
+  const script: Script | undefined = typeof answer === "string" ? [{ text: answer }] : answer;
   const id = await createContainer(engine, name, {
     Image: image,
     Entrypoint: ["deno", "run", "--cached-only", "-A", "/lab/model_api.js"],
     Cmd: [
       ...["--listen", `${address}:443`, "--ca-cert", "/lab/ca.pem", "--ca-key", "/lab/ca-key.pem"],
       ...["--echo-hosts", LAB_HOSTS.join(",")],
-      ...answerArgs,
+      ...script === undefined ? [] : ["--script", "/lab/script.json"],
     ],
     User: "0",
     Labels: { "bottle.lab": run },
@@ -187,6 +189,7 @@ async function startStandIn(
       file("/lab/model_api.js", program),
       file("/lab/ca.pem", ca.certPem),
       file("/lab/ca-key.pem", ca.keyPem),
+      file("/lab/script.json", JSON.stringify(script ?? [])),
     ]),
   );
   await startContainer(engine, id);

@@ -8,41 +8,8 @@ import { statePaths } from "../../../lib/state/paths.ts";
 import { type LabBottle, launchBottle } from "../../support/bottle.ts";
 import { clone, madeUpToken, refsOf } from "../../support/git_gate.ts";
 import { type Lab, startLab } from "../../support/lab.ts";
-import { type SshUpstream, startSshUpstream } from "../../support/sshd.ts";
-
-/** Name by which the bundle knows the upstream. */
-const HOST = "git.lab.example";
-
-interface RepoLines {
-  readonly name: string;
-  readonly lines?: readonly string[];
-}
-
-/** Puts repositories into the lab's claude bottle. */
-async function declare(lab: Lab, upstream: SshUpstream, repos: readonly RepoLines[]): Promise<void> {
-  const file = `${lab.home}/.bot-bottle/bottles/claude.md`;
-  const text = await Deno.readTextFile(file);
-  const declared = repos.flatMap(({ name, lines }) => [
-    `    ${name}:`,
-    `      url: ${named(upstream.url(name))}`,
-    `      identity: ${upstream.keyFile}`,
-    ...(lines ?? [`host_key: ${upstream.hostKey}`]).map((line) => `      ${line}`),
-  ]);
-  await Deno.writeTextFile(
-    file,
-    text.replace("git-gate:\n", ["git-gate:", "  repos:", ...declared, ""].join("\n")),
-  );
-}
-
-/** The URL by the upstream's name. */
-function named(url: string): string {
-  return url.replace(/@[0-9.]+:/, `@${HOST}:`);
-}
-
-/** The environment under which a bottle of the lab knows the upstream. */
-function known(lab: Lab): Record<string, string> {
-  return { BOT_BOTTLE_EXTRA_HOSTS: `${lab.env.BOT_BOTTLE_EXTRA_HOSTS},${HOST}=${lab.address}` };
-}
+import { declareRepos, knowing, named } from "../../support/lab_repos.ts";
+import { startSshUpstream } from "../../support/sshd.ts";
 
 async function agent({ bottle }: LabBottle, script: string): Promise<string> {
   const { status, stdout, stderr } = await bottle.exec(script, { user: "node" });
@@ -63,11 +30,11 @@ Deno.test("an agent works with its real remote and holds no key", async (t) => {
   await using upstream = await startSshUpstream(lab.address);
   const bare = await upstream.makeRepo("app");
   await upstream.makeRepo("unpinned");
-  await declare(lab, upstream, [{ name: "app" }, { name: "unpinned", lines: [] }]);
+  await declareRepos(lab, upstream, [{ name: "app" }, { name: "unpinned", lines: [] }]);
   await using seed = await clone(undefined);
   await seed.commit("first", { "README.md": "hello\n" });
   await seed.ok("push", bare, "HEAD:refs/heads/main");
-  await using launched = await launchBottle(lab, "claude", { env: known(lab) });
+  await using launched = await launchBottle(lab, "claude", { env: knowing(lab) });
   const { plan: { identity } } = launched;
   const url = named(upstream.url("app"));
 
