@@ -26,8 +26,6 @@ export interface Gate {
   readonly root: string;
   /** The gate's own hooks: no repository's are run. */
   readonly hooks: string;
-  /** Socket that takes lines for the gate's log. */
-  readonly journal: string;
   readonly maxPushBytes: number;
   readonly mirrors: readonly Mirror[];
 }
@@ -42,7 +40,6 @@ export function gateOf(config: GateConfig, folder: string, root: string): Gate {
     config: folder,
     root,
     hooks: `${root}/hooks`,
-    journal: `${state}/journal.sock`,
     maxPushBytes: config.maxPushBytes,
     mirrors: config.repos.map((repo, index) => ({
       ...repo,

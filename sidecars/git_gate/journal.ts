@@ -2,7 +2,7 @@
 
 import { messageOf } from "../../lib/errors.ts";
 import type { Finding } from "./findings.ts";
-import type { Gate } from "./gate.ts";
+import { type Gate, stateFolder } from "./gate.ts";
 
 /** What came of a fetch that was refused, or of a push. */
 export interface JournalEntry {
@@ -22,34 +22,48 @@ export interface JournalEntry {
 
 const MAX_LINE = 64 * 1024;
 
+/** Programs that keep a log; in a bottle one of them runs. */
+const KEEPERS = ["git-gate", "git-http"] as const;
+
+/** Name of such a program. */
+export type Keeper = typeof KEEPERS[number];
+
 /** Hands an entry to the sidecar. A sidecar that is not there loses it: the push must not hang on the log. */
 export async function note(gate: Gate, entry: JournalEntry): Promise<void> {
-  try {
-    using connection = await Deno.connect({ transport: "unix", path: gate.journal });
-    await new Blob([JSON.stringify({ time: new Date().toISOString(), ...entry })]).stream()
-      .pipeTo(connection.writable, { preventClose: true });
-  } catch {
-    // Said in the client's message too.
+  const line = JSON.stringify({ time: new Date().toISOString(), ...entry });
+  for (const keeper of KEEPERS) {
+    try {
+      using connection = await Deno.connect({ transport: "unix", path: socketOf(gate, keeper) });
+      await new Blob([line]).stream().pipeTo(connection.writable, { preventClose: true });
+      return;
+    } catch {
+      // It is not there; the other may be. The client's message says the same.
+    }
   }
 }
 
 /** Takes lines from hooks until it is disposed. */
-export function serveJournal(gate: Gate, write: (line: string) => void): Disposable {
+export function serveJournal(gate: Gate, keeper: Keeper, write: (line: string) => void): Disposable {
+  const path = socketOf(gate, keeper);
   try {
-    Deno.removeSync(gate.journal);
+    Deno.removeSync(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  const listener = Deno.listen({ transport: "unix", path: gate.journal });
+  const listener = Deno.listen({ transport: "unix", path });
   void (async () => {
     for await (const connection of listener) {
       readLine(connection).then(
         write,
-        (error) => write(`git-gate: a log line was lost: ${messageOf(error)}`),
+        (error) => write(`${keeper}: a log line was lost: ${messageOf(error)}`),
       );
     }
   })();
   return { [Symbol.dispose]: () => listener.close() };
+}
+
+function socketOf(gate: Gate, keeper: Keeper): string {
+  return `${stateFolder(gate)}/journal-${keeper}`;
 }
 
 async function readLine(connection: Deno.Conn): Promise<string> {

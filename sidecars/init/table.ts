@@ -37,6 +37,7 @@ export function daemonTable(context: TableContext): ReadonlyMap<DaemonName, Daem
     ["egress", egress(context)],
     ["pipelock", pipelock(context)],
     ["git-gate", gitGate(context)],
+    ["git-http", gitHttp(context)],
   ];
   return new Map(programs.map(([name, program]) => [name, {
     name,
@@ -102,7 +103,22 @@ function pipelock(context: TableContext): Command {
   };
 }
 
+/** The network is git's and ssh's: this program has a socket in its own folder and none else. */
 function gitGate(context: TableContext): Command {
+  return ofGate(context, "git-gate", "git_gate", []);
+}
+
+/** The same mirrors over HTTP, which it serves itself. */
+function gitHttp(context: TableContext): Command {
+  return ofGate(context, "git-http", "git_http", [`--allow-net=0.0.0.0:${DAEMONS["git-http"].port}`]);
+}
+
+function ofGate(
+  context: TableContext,
+  name: "git-gate" | "git-http",
+  folder: string,
+  grants: readonly string[],
+): Command {
   const { app, gitGate, gitRoot } = BUNDLE_PATHS;
   return {
     program: "deno",
@@ -111,17 +127,17 @@ function gitGate(context: TableContext): Command {
       "--cached-only",
       "--no-prompt",
       "--no-code-cache",
-      // The network is git's and ssh's: this program has a socket in its own folder and none else.
-      `--allow-read=${gitGate},${gitRoot},${app}/git_gate`,
+      `--allow-read=${gitGate},${gitRoot}`,
       `--allow-write=${gitRoot}`,
       "--allow-run=git",
-      `${app}/git_gate/main.js`,
+      ...grants,
+      `${app}/${folder}/main.js`,
       "--config",
       gitGate,
       "--root",
       gitRoot,
       "--listen",
-      `0.0.0.0:${DAEMONS["git-gate"].port}`,
+      `0.0.0.0:${DAEMONS[name].port}`,
     ],
     env: denoEnv(context),
     secretEnv: {},

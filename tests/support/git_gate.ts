@@ -14,11 +14,16 @@ export interface GateRepoOptions extends Partial<Pick<GateRepo, "push" | "force"
   readonly hostKey?: string | null;
 }
 
+/** How clients reach a gate. */
+export type Transport = "git" | "http";
+
 /** What a gate is started with. */
 export interface GateOptions {
   readonly upstream: SshUpstream;
   readonly repos: readonly GateRepoOptions[];
   readonly maxPushBytes?: number;
+  /** @default git */
+  readonly transport?: Transport;
   /** Program instead of the sources' `main.ts`. */
   readonly program?: string;
   /** Environment over the test's. */
@@ -33,7 +38,7 @@ export interface RunningGate extends AsyncDisposable {
   readonly config: string;
   /** Folder of the mirrors. */
   readonly root: string;
-  /** `git://127.0.0.1:port/name.git` */
+  /** URL of a repository, by either transport. */
   url(name: string): string;
   /** Entries of its log so far. */
   log(): readonly Record<string, unknown>[];
@@ -42,7 +47,10 @@ export interface RunningGate extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-const MAIN = new URL("../../sidecars/git_gate/main.ts", import.meta.url).pathname;
+const MAIN: Readonly<Record<Transport, string>> = {
+  git: new URL("../../sidecars/git_gate/main.ts", import.meta.url).pathname,
+  http: new URL("../../sidecars/git_http/main.ts", import.meta.url).pathname,
+};
 
 /** Writes what the host would have put into the gate's folder. */
 export async function writeGateFolder(folder: string, options: GateOptions): Promise<void> {
@@ -77,7 +85,8 @@ export async function startGate(options: GateOptions): Promise<RunningGate> {
   await writeGateFolder(config, options);
   const port = freePort();
   const args = ["--config", config, "--root", root, "--listen", `127.0.0.1:${port}`];
-  const program = options.program ?? MAIN;
+  const transport = options.transport ?? "git";
+  const program = options.program ?? MAIN[transport];
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -85,6 +94,7 @@ export async function startGate(options: GateOptions): Promise<RunningGate> {
       "--allow-read",
       `--allow-write=${root}`,
       "--allow-run=git",
+      ...transport === "http" ? [`--allow-net=127.0.0.1:${port}`] : [],
       program,
       ...args,
     ],
@@ -113,7 +123,7 @@ export async function startGate(options: GateOptions): Promise<RunningGate> {
     pid: child.pid,
     config,
     root,
-    url: (name) => `git://127.0.0.1:${port}/${name}.git`,
+    url: (name) => `${transport}://127.0.0.1:${port}/${name}.git`,
     log: () => text.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line)),
     output: () => text,
     stop,

@@ -35,10 +35,12 @@ Deno.test("egress may use its own port and the loopback, read its folder, and no
 Deno.test("git-gate may read and write its own folders and start git, and has no network of its own", () => {
   const { args, env } = TABLE.get("git-gate")!;
   assertEquals(args.filter((arg) => arg.startsWith("--allow-")), [
-    "--allow-read=/run/bottle/git-gate,/git,/app/git_gate",
+    "--allow-read=/run/bottle/git-gate,/git",
     "--allow-write=/git",
     "--allow-run=git",
   ]);
+  const http = TABLE.get("git-http")!.args.filter((arg) => arg.startsWith("--allow-"));
+  assertEquals(http.slice(3), ["--allow-net=0.0.0.0:9420"]);
   assertEquals(Object.keys(env), ["PATH", "NO_COLOR", "DENO_NO_UPDATE_CHECK", "DENO_DIR"]);
 });
 
@@ -50,8 +52,9 @@ Deno.test("pipelock listens on the loopback only", () => {
 
 Deno.test("which daemons are started", () => {
   const names = (wanted: string | undefined) => chooseDaemons(wanted, TABLE).map((program) => program.name);
-  assertEquals(names(undefined), ["egress", "pipelock", "git-gate"]);
-  assertEquals(names(""), ["egress", "pipelock", "git-gate"]);
+  const all = ["egress", "pipelock", "git-gate", "git-http"];
+  assertEquals(names(undefined), all);
+  assertEquals(names(""), all);
   assertEquals(names("pipelock, egress,pipelock"), ["egress", "pipelock"]);
   assertEquals(names("egress"), ["egress"]);
   assertThrows(() => names("egress,supervise"), UsageError, "no program for supervise yet");
