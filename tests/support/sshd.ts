@@ -105,6 +105,8 @@ function sshdConfig(folder: string, hostname: string, port: number): string {
     "KbdInteractiveAuthentication no",
     "MaxStartups 200",
     "MaxSessions 100",
+    // The account's own start-up files have no part in this: some shells read them for every command.
+    `SetEnv HOME=${folder}`,
     "",
   ].join("\n");
 }
