@@ -7,6 +7,12 @@ import { CONNECT_SECONDS, sshCommand } from "./ssh.ts";
 /** How long after an attempt over a shared connection has failed a new connection is worth trying, milliseconds. */
 const RETRY_WITHIN = 7_000;
 
+/**
+ * Seconds for a connection in the place of the shared one. ssh makes that by itself, in the same attempt, when it has
+ * found the shared one dead, which takes it up to 6 s.
+ */
+const FALLBACK_SECONDS = 5;
+
 /** What a command may take, and how its end is judged. */
 export interface UpstreamCall {
   readonly args: readonly string[];
@@ -25,7 +31,7 @@ export async function askUpstream(mirror: Mirror, call: UpstreamCall): Promise<E
     });
   const shared = await Deno.lstat(mirror.control).catch(() => undefined);
   const began = performance.now();
-  const first = await attempt(CONNECT_SECONDS);
+  const first = await attempt(shared === undefined ? CONNECT_SECONDS : FALLBACK_SECONDS);
   const took = performance.now() - began;
   if (!call.failed(first) || shared === undefined || took > RETRY_WITHIN) return first;
   await Deno.remove(mirror.control).catch(() => {});
