@@ -29,13 +29,16 @@ export interface GatedRepo extends AsyncDisposable {
 /** Name of the repository, on both sides. */
 const NAME = "demo";
 
-/** Starts the parts. @param repo settings of the repository besides its name */
-export async function startGatedRepo(repo: Partial<GateRepoOptions> = {}): Promise<GatedRepo> {
+/** Starts the parts. @param repo settings of the repository besides its name @param env environment of the gate */
+export async function startGatedRepo(
+  repo: Partial<GateRepoOptions> = {},
+  env: Record<string, string> = {},
+): Promise<GatedRepo> {
   await using stack = new AsyncDisposableStack();
   const upstream = stack.use(await startSshUpstream());
   const bare = await upstream.makeRepo(NAME);
   const base = await firstCommit(bare);
-  const gate = stack.use(await startGate({ upstream, repos: [{ name: NAME, ...repo }] }));
+  const gate = stack.use(await startGate({ upstream, repos: [{ name: NAME, ...repo }], env }));
   const parts = stack.move();
   const mirror = `${gate.root}/${NAME}.git`;
   return {
