@@ -50,6 +50,9 @@ export function explainFailure(mirror: Mirror, stderr: string, silent: boolean):
   if (/Permission denied \(/.test(stderr)) {
     return `${at} refuses the key of git-gate.repos.${mirror.name}.identity`;
   }
+  if (/does not support --atomic/.test(stderr)) {
+    return `${at} cannot take several refs as a whole; push them one at a time`;
+  }
   const words = lastWords(stderr);
   if (
     /Connection (?:refused|timed out|reset|closed)|timed out|No route to host|Could not resolve|Network is unreachable|banner|not responding/i
