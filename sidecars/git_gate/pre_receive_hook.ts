@@ -61,10 +61,10 @@ async function judgePolicy(mirror: Mirror, updates: readonly Update[]): Promise<
   })));
   const refusals = judgePush(mirror, known);
   if (refusals.length === 0) return undefined;
-  const key = refusals[0]!.key;
-  return refused(`git-gate.repos.${mirror.name}.${key}`, [
+  const keys = [...new Set(refusals.map(({ key }) => `git-gate.repos.${mirror.name}.${key}`))];
+  return refused(keys[0]!, [
     ...refusals.map(({ ref, why }) => `${escapeUntrusted(ref)}: ${escapeUntrusted(why)}`),
-    `The operator's manifest says so: git-gate.repos.${mirror.name}.${key}. Nothing was pushed.`,
+    `The operator's manifest says so: ${keys.join(", ")}. Nothing was pushed.`,
   ]);
 }
 
