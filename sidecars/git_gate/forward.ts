@@ -59,25 +59,31 @@ async function settle(
   updates: readonly Update[],
   said: readonly string[],
 ): Promise<Forwarded> {
-  const lines = [...said];
-  const commands: string[] = [];
+  const [keep, move, kept]: [string[], string[], string[]] = [[], [], []];
   const time = new Date().toISOString().replace(/[-:.]/g, "");
   for (const update of updates) {
     const { ref, old } = update;
     const kind = await kindOf(mirror.path, update);
     if (kind === "delete" || kind === "rewrite") {
       const backup = `${OWN_REFS}/backup/${time}/${ref.slice("refs/".length)}`;
-      commands.push(`create ${backup} ${old}`);
-      lines.push(`${ref}: its old tip ${old.slice(0, 12)} is kept as ${backup} while this bottle lives`);
+      keep.push(`create ${backup} ${old}`);
+      kept.push(`${ref}: its old tip ${old.slice(0, 12)} is kept as ${backup} while this bottle lives`);
     }
-    commands.push(kind === "delete" ? `delete ${ref} ${old}` : `update ${ref} ${update.new} ${old}`);
+    move.push(kind === "delete" ? `delete ${ref} ${old}` : `update ${ref} ${update.new} ${old}`);
   }
-  const done = await git(mirror.path, ["update-ref", "--stdin"], { input: commands.join("\n") + "\n" });
-  if (done.code === 0) return { results: updates.map(({ ref }) => ({ ref })), lines };
-  // The upstream is right: the next client's look brings the mirror there.
+  const results = updates.map(({ ref }) => ({ ref }));
+  if (await changeRefs(mirror, [...keep, ...move])) return { results, lines: [...said, ...kept] };
+  // The upstream is right: the next client's look brings the mirror there, over the old tips.
   await forgetSeen(mirror);
-  lines.push("the upstream took it; this mirror follows at the next fetch");
-  return { results: updates.map(({ ref }) => ({ ref })), lines };
+  const saved = keep.length > 0 && await changeRefs(mirror, keep);
+  const late = "the upstream took it; this mirror follows at the next fetch";
+  return { results, lines: [...said, ...(saved ? kept : []), late] };
+}
+
+/** One transaction. Gives whether it was done. */
+async function changeRefs(mirror: Mirror, commands: readonly string[]): Promise<boolean> {
+  const input = commands.join("\n") + "\n";
+  return (await git(mirror.path, ["update-ref", "--stdin"], { input })).code === 0;
 }
 
 function pushArguments(mirror: Mirror, updates: readonly Update[]): readonly string[] {
