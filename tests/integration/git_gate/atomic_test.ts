@@ -86,3 +86,24 @@ Deno.test("branches that exchange their tips, and one that is renamed, move toge
   await refused(work, ["push", "origin", ":refs/heads/b", `${mine}:refs/heads/b/c`]);
   assertEquals(await parts.refs(), { "refs/heads/b": parts.base, "refs/heads/main": mine });
 });
+
+Deno.test("a mirror that cannot follow its upstream says so, keeps the old tip, and follows later", async () => {
+  await using parts = await startGatedRepo();
+  await using work = await parts.clone();
+  const first = await work.commit("first", { "a.txt": "a\n" });
+  await work.ok("push", "origin", GOOD);
+  await work.ok("commit", "--quiet", "--amend", "-m", "second");
+  const second = await work.ok("rev-parse", "HEAD");
+  // As after a git that died: the ref cannot be changed.
+  const lock = `${parts.mirror}/refs/heads/agent/good.lock`;
+  await Deno.writeTextFile(lock, "");
+  const output = await work.ok("push", "--force", "origin", GOOD);
+  assertStringIncludes(output, "the upstream took it; this mirror follows at the next fetch");
+  assertStringIncludes(output, `its old tip ${first.slice(0, 12)} is kept as refs/bottle/backup/`);
+  assertEquals(Object.values(await parts.ownRefs()), [first]);
+  // What it has is old, so it is not served.
+  assertEquals((await work.git("fetch", "origin")).code, 128);
+  await Deno.remove(lock);
+  await work.ok("fetch", "origin");
+  assertEquals((await parts.refs())["refs/heads/agent/good"], second);
+});
