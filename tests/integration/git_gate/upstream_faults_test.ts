@@ -4,7 +4,7 @@
  */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { refused, startGatedRepo, writeHook } from "../../support/gated_repo.ts";
+import { firstCommit, refused, startGatedRepo, writeHook } from "../../support/gated_repo.ts";
 import { clone, type GateRepoOptions, refsOf, startGate } from "../../support/git_gate.ts";
 import { descendants, freePort, makeKey, startSshUpstream } from "../../support/sshd.ts";
 
@@ -107,28 +107,34 @@ Deno.test("an upstream that accepts and says nothing is given up in time, for fe
 });
 
 Deno.test("sshd stopped under a shared connection: refused in time, and well again when it goes on", async () => {
-  await using parts = await startGatedRepo();
-  await using work = await parts.clone();
-  const mine = await work.commit("mine", { "a.txt": "a\n" });
-  const before = await refsOf(parts.mirror);
-  const stopped = [parts.upstream.pid, ...await descendants(parts.upstream.pid)];
-  assertEquals(stopped.length > 1, true, "no connection is shared");
+  await using upstream = await startSshUpstream();
+  const bare = await upstream.makeRepo("demo");
+  await firstCommit(bare);
+  // Two mirrors of it, each with a connection of its own: one is to be fetched from while the other is pushed to.
+  const repos = ["fetched", "pushed"].map((name) => ({ name, url: upstream.url("demo") }));
+  await using gate = await startGate({ upstream, repos });
+  await using reader = await clone(gate.url("fetched"));
+  await using writer = await clone(gate.url("pushed"));
+  const mine = await writer.commit("mine", { "a.txt": "a\n" });
+  const before = await refsOf(bare);
+  const stopped = [upstream.pid, ...await descendants(upstream.pid)];
+  assertEquals(stopped.length > repos.length, true, "no connection is shared");
   for (const pid of stopped) Deno.kill(pid, "SIGSTOP");
   try {
-    const words = `upstream 127.0.0.1:${parts.upstream.port}`;
-    // The look of the clone is fresh enough for a push: this one meets the silence when it is written upstream.
-    await timed(() => refused(work, ["push", "origin", "HEAD:refs/heads/agent/x"], words));
+    const words = `upstream 127.0.0.1:${upstream.port} cannot be reached`;
     await Promise.all([
-      timed(() => refused(work, ["fetch", "origin"], words)),
-      fetchRefused(parts.url, words),
+      timed(() => refused(reader, ["fetch", "origin"], words)),
+      fetchRefused(gate.url("fetched"), words),
+      // The look of the clone is fresh enough for a push: it meets the silence when it is written upstream.
+      timed(() => refused(writer, ["push", "origin", "HEAD:refs/heads/agent/x"], words)),
     ]);
   } finally {
     for (const pid of stopped.toReversed()) Deno.kill(pid, "SIGCONT");
   }
-  assertEquals(await refsOf(parts.mirror), before);
-  await work.ok("fetch", "origin");
-  await work.ok("push", "origin", "HEAD:refs/heads/agent/x");
-  assertEquals((await parts.refs())["refs/heads/agent/x"], mine);
+  for (const { name } of repos) assertEquals(await refsOf(`${gate.root}/${name}.git`), before);
+  await writer.ok("push", "origin", "HEAD:refs/heads/agent/x");
+  await reader.ok("fetch", "origin");
+  assertEquals(await reader.ok("rev-parse", "origin/agent/x"), mine);
 });
 
 Deno.test("sshd restarted between two fetches: the second is served over a new connection", async () => {
