@@ -45,6 +45,8 @@ export interface RunningGate extends AsyncDisposable {
   /** All that it wrote, both streams. */
   output(): string;
   stop(): Promise<void>;
+  /** Starts it again on the same port, configuration and mirrors. */
+  start(): Promise<void>;
 }
 
 const MAIN: Readonly<Record<Transport, string>> = {
@@ -87,7 +89,7 @@ export async function startGate(options: GateOptions): Promise<RunningGate> {
   const args = ["--config", config, "--root", root, "--listen", `127.0.0.1:${port}`];
   const transport = options.transport ?? "git";
   const program = options.program ?? MAIN[transport];
-  const child = new Deno.Command(Deno.execPath(), {
+  const command = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
       "--no-prompt",
@@ -102,12 +104,18 @@ export async function startGate(options: GateOptions): Promise<RunningGate> {
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
-  }).spawn();
+  });
   let text = "";
   const read = async (stream: ReadableStream<Uint8Array>) => {
     for await (const part of stream.pipeThrough(new TextDecoderStream())) text += part;
   };
-  const reading = Promise.all([read(child.stdout), read(child.stderr)]);
+  let child: Deno.ChildProcess;
+  let reading: Promise<unknown>;
+  const start = async () => {
+    child = command.spawn();
+    reading = Promise.all([read(child.stdout), read(child.stderr)]);
+    await untilAccepts(port, () => text);
+  };
   const stop = async () => {
     try {
       child.kill("SIGTERM");
@@ -117,16 +125,19 @@ export async function startGate(options: GateOptions): Promise<RunningGate> {
     await child.status;
     await reading;
   };
-  await untilAccepts(port, () => text);
+  await start();
   return {
     port,
-    pid: child.pid,
+    get pid() {
+      return child.pid;
+    },
     config,
     root,
     url: (name) => `${transport}://127.0.0.1:${port}/${name}.git`,
     log: () => text.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line)),
     output: () => text,
     stop,
+    start,
     [Symbol.asyncDispose]: async () => {
       await stop();
       await Deno.remove(folder, { recursive: true });
