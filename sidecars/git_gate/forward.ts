@@ -3,7 +3,7 @@
  * before the one until after the other, so that no client sees one without the other.
  */
 
-import { git } from "./git.ts";
+import { type Ended, git } from "./git.ts";
 import type { Mirror } from "./gate.ts";
 import { lockFile } from "./lock.ts";
 import { isZero, type Update } from "./range.ts";
@@ -45,8 +45,9 @@ export async function forward(mirror: Mirror, updates: readonly Update[]): Promi
     failed: (ended) => ended.code !== 0 && !/^[!=*+ -]\t/m.test(ended.stdout),
   });
   const said = remoteLines(pushed.stderr);
-  const reasons = failures(updates, pushed.stdout);
-  if (pushed.code === 0 && reasons.size === 0) return await settle(mirror, updates, said);
+  const reasons = failures(updates, pushed);
+  // The upstream's word for each ref counts, and not git's status: a connection may be cut after the last of them.
+  if (reasons.size === 0) return await settle(mirror, updates, said);
   await forgetSeen(mirror);
   const untold = [...reasons.values()].includes(UNTOLD);
   const why = untold ? [explainFailure(mirror, pushed.stderr, pushed.silent)] : [];
@@ -115,7 +116,7 @@ async function movedMeanwhile(mirror: Mirror, updates: readonly Update[]): Promi
 const UNTOLD = "the upstream did not answer for it";
 
 /** Why refs were not written, from the porcelain output of `git push` (git-push(1), OUTPUT). */
-function failures(updates: readonly Update[], porcelain: string): Map<string, string> {
+function failures(updates: readonly Update[], { stdout: porcelain, stderr }: Ended): Map<string, string> {
   const reasons = new Map<string, string>();
   const told = new Set<string>();
   for (const line of porcelain.split("\n")) {
@@ -123,7 +124,7 @@ function failures(updates: readonly Update[], porcelain: string): Map<string, st
     if (match === null) continue;
     const [, flag, ref, summary] = match as unknown as [string, string, string, string];
     told.add(ref);
-    if (flag === "!") reasons.set(ref, reasonOf(summary));
+    if (flag === "!") reasons.set(ref, reasonOf(ref, summary, stderr));
   }
   for (const { ref } of updates) {
     if (!told.has(ref)) reasons.set(ref, UNTOLD);
@@ -131,9 +132,17 @@ function failures(updates: readonly Update[], porcelain: string): Map<string, st
   return reasons;
 }
 
-function reasonOf(summary: string): string {
+/**
+ * git's words for a ref that somebody moved after the lease was compared, while the upstream was about to write it:
+ * the reason itself since 2.50, before that a `remote:` line beside "failed to update ref".
+ */
+const MOVED =
+  /\bis at [0-9a-f]+ but expected|\breference already exists|\breference does not exist|\bincorrect old value|\bunable to resolve reference/;
+
+function reasonOf(ref: string, summary: string, stderr: string): string {
   const reason = /\((.*)\)$/.exec(summary)?.[1] ?? summary;
-  return reason === "stale info" ? FETCH_FIRST : reason;
+  const said = stderr.split("\n").filter((line) => line.includes(`cannot lock ref '${ref}'`));
+  return reason === "stale info" || [reason, ...said].some((text) => MOVED.test(text)) ? FETCH_FIRST : reason;
 }
 
 const ATOMIC = /atomic/;

@@ -186,12 +186,15 @@ const CLIENT_ENV = {
   LC_ALL: "C",
 };
 
+/** The client's git: another version than the gate's where the environment names one. */
+export const CLIENT_GIT: string = Deno.env.get("BOT_BOTTLE_TEST_GIT") ?? "git";
+
 /** Runs git as a client, anywhere. @param git program, for other versions */
 export async function clientGit(
   folder: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  git = "git",
+  git = CLIENT_GIT,
 ): Promise<GitEnded> {
   const { code, stdout, stderr } = await new Deno.Command(git, {
     args: ["-C", folder, ...args],
@@ -207,7 +210,7 @@ export async function clone(
   url: string | undefined,
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
-  git = "git",
+  git = CLIENT_GIT,
 ): Promise<Clone> {
   const folder = await Deno.makeTempDir({ prefix: "bottle-clone-" });
   const made = url === undefined
