@@ -1,6 +1,8 @@
 /** Runs gitleaks with its own rules, and nothing that a repository says about them. */
 
+import { messageOf } from "../../lib/errors.ts";
 import { escapeUntrusted } from "../../lib/escape.ts";
+import type { ByteSink } from "./document.ts";
 import { GIT_ENV } from "./git.ts";
 import { parseReport, type Reported } from "./findings.ts";
 import { newHistory, PLAIN_LOG } from "./range.ts";
@@ -47,9 +49,12 @@ export async function scanHistory(
   return await run(["git", ...COMMON, ...ruleArguments(files), `--log-opts=${log}`, folder], undefined);
 }
 
+/** Writes a text, piece by piece. */
+export type TextWriter = (sink: ByteSink) => Promise<void>;
+
 /** gitleaks over a text that `write` produces. @throws {ScanFailed} */
 export async function scanText(
-  write: (sink: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>) => Promise<void>,
+  write: TextWriter,
   files: RuleFiles,
 ): Promise<readonly Reported[]> {
   return await run(["stdin", ...COMMON, ...ruleArguments(files)], write);
@@ -61,7 +66,7 @@ function ruleArguments({ config, ignore }: RuleFiles): readonly string[] {
 
 async function run(
   args: readonly string[],
-  write: ((sink: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>) => Promise<void>) | undefined,
+  write: TextWriter | undefined,
 ): Promise<readonly Reported[]> {
   let child: Deno.ChildProcess;
   try {
@@ -81,11 +86,11 @@ async function run(
     write === undefined ? undefined : feed(child, write),
   ]);
   const { code, signal } = await child.status;
-  if (fed instanceof ScanFailed) throw fed;
+  if (fed?.ours) throw fed.failure;
   if (code !== 0 && code !== FOUND) {
     throw new ScanFailed(`gitleaks ended with ${signal ?? `status ${code}`}: ${lastLine(words)}`);
   }
-  if (fed !== undefined) throw fed;
+  if (fed !== undefined) throw fed.failure;
   // What it could not read it tells and leaves out; to us that is a failure.
   if (/\b(?:ERR|FTL|PNC)\b/.test(words)) throw new ScanFailed(`gitleaks: ${lastLine(words)}`);
   if (code === 0) return [];
@@ -98,30 +103,31 @@ async function run(
   throw new ScanFailed("gitleaks tells of a finding and names none");
 }
 
-/** Writes the text to its standard input. Gives what went wrong, so that gitleaks' own words can come first. */
-async function feed(
-  child: Deno.ChildProcess,
-  write: (sink: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>) => Promise<void>,
-): Promise<Error | undefined> {
+/** Why the text did not reach gitleaks. */
+interface NotFed {
+  readonly failure: ScanFailed;
+  /** The text could not be made; else gitleaks did not read it, and its own words come first. */
+  readonly ours: boolean;
+}
+
+/** Writes the text to gitleaks' standard input. */
+async function feed(child: Deno.ChildProcess, write: TextWriter): Promise<NotFed | undefined> {
   const writer = child.stdin.getWriter();
-  let broken: Error | undefined;
+  let deaf = false;
   try {
     await write(async (bytes) => {
-      try {
-        await writer.write(bytes);
-      } catch (cause) {
-        broken = new Error("gitleaks stopped reading", { cause });
-        throw broken;
-      }
+      deaf = true;
+      await writer.write(bytes);
+      deaf = false;
     });
+    deaf = true;
     await writer.close();
     return undefined;
-  } catch (error) {
+  } catch (cause) {
     await writer.abort().catch(() => {});
-    if (broken !== undefined) return broken;
+    if (deaf) return { failure: new ScanFailed("gitleaks stopped reading", { cause }), ours: false };
     child.kill("SIGKILL");
-    const what = error instanceof Error ? error.message : String(error);
-    return new ScanFailed(escapeUntrusted(what), { cause: error });
+    return { failure: new ScanFailed(escapeUntrusted(messageOf(cause)), { cause }), ours: true };
   }
 }
 
