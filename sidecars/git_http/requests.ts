@@ -5,6 +5,7 @@
  * served when it is, byte for byte, one of those that git's clients send.
  */
 
+import type { IncomingHttpHeaders } from "node:http";
 import type { Service } from "../git_gate/access.ts";
 
 /** A request that is served. */
@@ -24,11 +25,6 @@ export interface Refusal {
 }
 
 const SERVICES: readonly Service[] = ["upload-pack", "receive-pack"];
-
-/** The part of a URL behind its host, as it was sent. */
-export function targetOf(url: string): string {
-  return /^[a-z]+:\/\/[^/?#]*(.*)$/s.exec(url)?.[1] ?? "";
-}
 
 /**
  * Reads the head of a request.
@@ -59,15 +55,15 @@ function queryService(query: string): string | undefined {
 }
 
 /** What is wrong with the way a body is announced; undefined: nothing. @param limit most bytes */
-export function bodyFault(headers: Headers, limit: number): Refusal | undefined {
-  const coding = headers.get("transfer-encoding");
-  if (coding !== null) {
+export function bodyFault(headers: IncomingHttpHeaders, limit: number): Refusal | undefined {
+  const coding = headers["transfer-encoding"];
+  if (coding !== undefined) {
     return coding.toLowerCase() === "chunked"
       ? undefined
       : { status: 400, text: "unknown transfer encoding" };
   }
-  const length = headers.get("content-length");
-  if (length === null) return { status: 411, text: "neither a length nor chunked" };
+  const length = headers["content-length"];
+  if (length === undefined) return { status: 411, text: "neither a length nor chunked" };
   if (!/^[0-9]{1,15}$/.test(length)) return { status: 400, text: "the length is no number" };
   return Number(length) > limit ? tooLarge(limit) : undefined;
 }
@@ -78,20 +74,23 @@ export function tooLarge(limit: number): Refusal {
 }
 
 /** Variables of the CGI request (RFC 3875) for `git http-backend`; nothing else of the client reaches it. */
-export function cgiVariables(request: GitRequest, headers: Headers): Readonly<Record<string, string>> {
+export function cgiVariables(
+  request: GitRequest,
+  headers: IncomingHttpHeaders,
+): Readonly<Record<string, string>> {
   const { name, service, kind } = request;
-  const coding = headers.get("content-encoding");
-  const length = headers.get("content-length");
-  const protocol = headers.get("git-protocol");
+  const coding = headers["content-encoding"];
+  const length = headers["content-length"];
+  const protocol = headers["git-protocol"];
   return {
     REQUEST_METHOD: kind === "refs" ? "GET" : "POST",
     PATH_INFO: `/${name}.git/${kind === "refs" ? "info/refs" : `git-${service}`}`,
     QUERY_STRING: kind === "refs" ? `service=git-${service}` : "",
     CONTENT_TYPE: kind === "refs" ? "" : `application/x-git-${service}-request`,
     // Without it the backend reads to the end.
-    ...(kind === "rpc" && length !== null && { CONTENT_LENGTH: length }),
+    ...(kind === "rpc" && length !== undefined && { CONTENT_LENGTH: length }),
     ...(coding === "gzip" || coding === "x-gzip" ? { HTTP_CONTENT_ENCODING: "gzip" } : {}),
-    ...(protocol !== null && /^[a-z]+=[0-9a-z.-]+(?::[a-z]+=[0-9a-z.-]+){0,7}$/.test(protocol) &&
+    ...(typeof protocol === "string" && /^[a-z]+=[0-9a-z.-]+(?::[a-z]+=[0-9a-z.-]+){0,7}$/.test(protocol) &&
       { GIT_PROTOCOL: protocol }),
   };
 }

@@ -253,6 +253,11 @@ export const PLACES: readonly ScanCase[] = [
     says: found("file min\\.js, line 1"),
   },
   {
+    title: "a file that a rule knows by its name",
+    make: async (work) => void await work.commit("a", { "keys/cert.p12": binary("x") }),
+    says: /remote: git-gate: +pkcs12-file: file keys\/cert\.p12, commit/,
+  },
+  {
     title: "a blob and a tree as refs",
     make: async (work, token) => {
       await work.commit("a", { "a.ini": line(token) });
