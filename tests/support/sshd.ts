@@ -105,7 +105,9 @@ function sshdConfig(folder: string, hostname: string, port: number): string {
     "KbdInteractiveAuthentication no",
     "MaxStartups 200",
     "MaxSessions 100",
-    // The account's own start-up files have no part in this: some shells read them for every command.
+    // As the well-known hosts do, so that git speaks its protocol 2.
+    "AcceptEnv GIT_PROTOCOL",
+    // bash reads ~/.bashrc for a command over ssh: whatever is in there would be waited for.
     `SetEnv HOME=${folder}`,
     "",
   ].join("\n");
