@@ -1,6 +1,6 @@
 /** The machine that a run was made on, and what else ran on it meanwhile. */
 
-import { processorTimeOf, TICKS } from "./processes.ts";
+import { TICKS, wholeTimeOf } from "./processes.ts";
 
 /** Facts for the head of the table. */
 export interface Machine {
@@ -10,7 +10,10 @@ export interface Machine {
   readonly others: number;
 }
 
-/** Starts watching. @returns how to end that; this process must be the first one of its namespace */
+/**
+ * Starts watching. @returns how to end that; what daemons of this run use counts as others' unless this process is
+ * the first one of its namespace
+ */
 export function watchMachine(): () => Machine {
   const started = performance.now();
   const before = busySeconds() - ownSeconds();
@@ -29,8 +32,7 @@ function busySeconds(): number {
   return (user! + nice! + system! + irq! + softirq! + steal!) / TICKS;
 }
 
-/** What this run has used: processes that run, and those of this one that have ended. */
+/** What this run has used. */
 function ownSeconds(): number {
-  const ended = Deno.readTextFileSync("/proc/self/stat").replace(/^.*\) /s, "").split(" ");
-  return processorTimeOf([Deno.pid]) + (Number(ended[13]) + Number(ended[14])) / TICKS;
+  return wholeTimeOf([Deno.pid]);
 }

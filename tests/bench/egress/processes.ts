@@ -99,9 +99,18 @@ export function memoryOf(pids: readonly number[]): Memory {
 
 /** Processor time of processes with their descendants, in seconds. */
 export function processorTimeOf(pids: readonly number[]): number {
+  return secondsOf(pids, [11, 12]);
+}
+
+/** The same with what those descendants have used that have ended. */
+export function wholeTimeOf(pids: readonly number[]): number {
+  return secondsOf(pids, [11, 12, 13, 14]);
+}
+
+function secondsOf(pids: readonly number[], fields: readonly number[]): number {
   return familyOf(pids).reduce((total, pid) => {
-    const fields = statFields(pid);
-    return total + (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / TICKS;
+    const all = statFields(pid);
+    return fields.reduce((sum, field) => sum + Number(all[field] ?? 0) / TICKS, total);
   }, 0);
 }
 

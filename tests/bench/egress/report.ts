@@ -1,5 +1,6 @@
 /** The report of a run: tables in Markdown, or everything in JSON. */
 
+import { table } from "../table.ts";
 import { type MetricName, METRICS } from "./figures.ts";
 import type { Machine } from "./machine.ts";
 import type { Options } from "./options.ts";
@@ -89,18 +90,4 @@ function shown(value: number | undefined): string {
   if (value === undefined) return "";
   if (value >= 100) return Math.round(value).toLocaleString("en");
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);
-}
-
-/** A table whose columns are aligned, as the formatter would lay it. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((_, column) => Math.max(3, ...[head, ...rows].map((row) => row[column]!.length)));
-  const line = (cells: readonly string[]) =>
-    `| ${
-      cells.map((cell, column) => column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))
-        .join(" | ")
-    } |`;
-  const rule = `| ${
-    widths.map((width, column) => column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`).join(" | ")
-  } |`;
-  return [line(head), rule, ...rows.map(line)].join("\n");
 }
