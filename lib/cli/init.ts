@@ -78,7 +78,7 @@ egress:
 #     project:
 #       url: ssh://git@github.com/me/project.git
 #       identity: ~/.ssh/bottle-project   # a key of its own, without a passphrase
-#       host_key: ssh-ed25519 AAAA…       # ssh-keyscan -t ed25519 github.com
+#       host_key: ssh-ed25519 AAAA          # what ssh-keyscan -t ed25519 github.com prints behind the name
 #       push: [agent/*]                   # branches that the agent may write; left out: every one
 ---
 
