@@ -417,12 +417,16 @@ Deno.test("init: the commented lines of the example are valid too", () =>
     const uncommented = text.replace(/^( *)# (?! *forward_host)(?= *(?:- )?[A-Za-z_-]+:(?: |$))/gm, "$1");
     assert(uncommented !== text);
     await Deno.writeTextFile(path, uncommented);
+    await Deno.mkdir(`${home}/.ssh`);
+    const key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAw\n-----END PRIVATE KEY-----\n";
+    await Deno.writeTextFile(`${home}/.ssh/bottle-project`, key);
     const env = { CLAUDE_CODE_OAUTH_TOKEN: "a", GITHUB_TOKEN: "b", LANG: "C" };
     const second = planningBackend(home, { env });
     assertEquals(await second.run("start", "dev", "--dry-run"), 0, second.stderr());
     for (
       const part of [
         "name=Dev Agent (bottle)",
+        "project → github.com:22 [push:agent/*] [no force]",
         "api.github.com [auth:Bearer]",
         "github.com [git:fetch]",
         "DATABASE_PASSWORD (asks",
