@@ -104,7 +104,8 @@ function pushArguments(mirror: Mirror, updates: readonly Update[]): readonly str
 
 /** Refs that are not what they were when the client was told of them. */
 async function movedMeanwhile(mirror: Mirror, updates: readonly Update[]): Promise<readonly string[]> {
-  const listed = await git(mirror.path, ["for-each-ref", "--format=%(objectname) %(refname)"]);
+  const asked = updates.map(({ ref }) => ref);
+  const listed = await git(mirror.path, ["for-each-ref", "--format=%(objectname) %(refname)", ...asked]);
   const now = new Map(
     listed.stdout.split("\n").map((line) => [line.slice(line.indexOf(" ") + 1), line.split(" ")[0]!]),
   );
