@@ -71,15 +71,33 @@ export async function forgetSeen(mirror: Mirror): Promise<void> {
 
 /** Fetches everything, and learns the default branch beside it. Gives the fault. */
 async function look(mirror: Mirror): Promise<string | undefined> {
-  const call = { silence: SILENCE, failed: (ended: Ended) => ended.code !== 0 };
-  const [fetched, listed] = await Promise.all([
-    askUpstream(mirror, { ...call, args: [...FETCH, mirror.url, "+refs/*:refs/*", `^${OWN_REFS}/*`] }),
-    askUpstream(mirror, { ...call, args: ["ls-remote", "--symref", mirror.url, "HEAD"] }),
-  ]);
+  const ask = (args: readonly string[]) =>
+    askUpstream(mirror, { args, silence: SILENCE, failed: (ended) => ended.code !== 0 });
+  const fetching = ask([...FETCH, mirror.url, "+refs/*:refs/*", `^${OWN_REFS}/*`]);
+  const listing = loggedIn(mirror, fetching).then((there) =>
+    there ? ask(["ls-remote", "--symref", mirror.url, "HEAD"]) : undefined
+  );
+  const [fetched, listed] = await Promise.all([fetching, listing]);
   if (fetched.code !== 0) return explainFailure(mirror, fetched.stderr, fetched.silent);
-  const head = /^ref: (refs\/heads\/\S+)\tHEAD$/m.exec(listed.stdout)?.[1];
+  const head = /^ref: (refs\/heads\/\S+)\tHEAD$/m.exec(listed?.stdout ?? "")?.[1];
   if (head !== undefined) await followHead(mirror, head);
   return undefined;
+}
+
+/** How often it is seen whether the connection is there, milliseconds. */
+const LOGIN_STEP = 5;
+
+/**
+ * Waits until there is a connection to share: a second login beside the first would cost as much again, and a wrong
+ * key would be refused twice. Gives false when the fetch has failed without one.
+ */
+async function loggedIn(mirror: Mirror, fetching: Promise<Ended>): Promise<boolean> {
+  let ended: Ended | undefined;
+  const end = fetching.then((value) => ended = value);
+  while (ended === undefined && await lstat(mirror.control) === undefined) {
+    await Promise.race([end, new Promise((resolve) => setTimeout(resolve, LOGIN_STEP))]);
+  }
+  return ended === undefined || ended.code === 0;
 }
 
 /** A clone checks out what HEAD names. */
