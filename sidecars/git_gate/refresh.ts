@@ -102,8 +102,9 @@ async function loggedIn(mirror: Mirror, fetching: Promise<Ended>): Promise<boole
 
 /** A clone checks out what HEAD names. */
 async function followHead(mirror: Mirror, branch: string): Promise<void> {
-  const now = await git(mirror.path, ["symbolic-ref", "HEAD"]);
-  if (now.stdout.trim() !== branch) await git(mirror.path, ["symbolic-ref", "HEAD", branch]);
+  // Read as the file that it is: most looks find it right, and git takes 5 ms for that.
+  const now = await Deno.readTextFile(`${mirror.path}/HEAD`).catch(() => "");
+  if (now !== `ref: ${branch}\n`) await git(mirror.path, ["symbolic-ref", "HEAD", branch]);
 }
 
 async function readSeen(mirror: Mirror): Promise<Seen | undefined> {
