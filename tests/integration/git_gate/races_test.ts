@@ -110,6 +110,17 @@ Deno.test("a branch deleted upstream, and another default branch there, are so f
   assertEquals(await fresh.ok("symbolic-ref", "--short", "HEAD"), "trunk");
 });
 
+Deno.test("a branch that makes way upstream for another below its name is followed", async () => {
+  await using parts = await startGatedRepo();
+  await using outsider = await parts.outsider();
+  await outsider.ok("push", "origin", "HEAD:refs/heads/topic");
+  await using work = await parts.clone();
+  await outsider.ok("push", "origin", ":refs/heads/topic");
+  await outsider.ok("push", "origin", "HEAD:refs/heads/topic/one");
+  await work.ok("fetch", "--prune");
+  assertEquals(await parts.refs(), { "refs/heads/main": parts.base, "refs/heads/topic/one": parts.base });
+});
+
 Deno.test("eight fetches at once all see the newest commit, with one look upstream or two", async () => {
   const folder = await Deno.makeTempDir({ prefix: "bottle-trace-" });
   const trace = `${folder}/trace`;
