@@ -37,6 +37,8 @@ export interface RuleFiles {
   readonly config: string;
   /** Ignore file: empty. */
   readonly ignore: string;
+  /** git's attributes: files that a rule knows by their name are shown, though they are binary. */
+  readonly attributes: string;
 }
 
 /** gitleaks' own reading of the commits that a push brings. @throws {ScanFailed} */
@@ -46,7 +48,14 @@ export async function scanHistory(
   files: RuleFiles,
 ): Promise<readonly Reported[]> {
   const log = [...PLAIN_LOG, ...newHistory(tips)].join(" ");
-  return await run(["git", ...COMMON, ...ruleArguments(files), `--log-opts=${log}`, folder], undefined);
+  // It runs git itself, which takes settings of its environment.
+  const env = {
+    GIT_CONFIG_COUNT: "1",
+    GIT_CONFIG_KEY_0: "core.attributesFile",
+    GIT_CONFIG_VALUE_0: files.attributes,
+  };
+  const args = ["git", ...COMMON, ...ruleArguments(files), `--log-opts=${log}`, folder];
+  return await run({ args, env });
 }
 
 /** Writes a text, piece by piece. */
@@ -57,22 +66,27 @@ export async function scanText(
   write: TextWriter,
   files: RuleFiles,
 ): Promise<readonly Reported[]> {
-  return await run(["stdin", ...COMMON, ...ruleArguments(files)], write);
+  return await run({ args: ["stdin", ...COMMON, ...ruleArguments(files)], write });
 }
 
 function ruleArguments({ config, ignore }: RuleFiles): readonly string[] {
   return [`--config=${config}`, `--gitleaks-ignore-path=${ignore}`];
 }
 
-async function run(
-  args: readonly string[],
-  write: TextWriter | undefined,
-): Promise<readonly Reported[]> {
+/** One run of gitleaks. */
+interface Run {
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Writes its standard input. */
+  readonly write?: TextWriter;
+}
+
+async function run({ args, env, write }: Run): Promise<readonly Reported[]> {
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command("gitleaks", {
       args: [...args],
-      env: { ...GIT_ENV },
+      env: { ...GIT_ENV, ...env },
       stdin: write === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",

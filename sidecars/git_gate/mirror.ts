@@ -7,7 +7,7 @@ import { type Gate, type Mirror, stateFolder } from "./gate.ts";
 import { git } from "./git.ts";
 import { lockFile } from "./lock.ts";
 import { OWN_REFS } from "./refresh.ts";
-import { ruleFiles, RULES } from "./rules.ts";
+import { ATTRIBUTES, ruleFiles, RULES } from "./rules.ts";
 import { quoted } from "./shell.ts";
 
 /** Hooks of every mirror, and the program of each beside this one. */
@@ -32,9 +32,10 @@ export async function setUp(gate: Gate, programs: string): Promise<void> {
   for (const [hook, program] of [...Object.entries(HOOKS), [ACCESS_HOOK, "access_hook"]] as const) {
     await writeHook(gate, hook, programPath(programs, program));
   }
-  const { config, ignore } = ruleFiles(gate);
+  const { config, ignore, attributes } = ruleFiles(gate);
   await Deno.writeTextFile(config, RULES, { mode: 0o600 });
   await Deno.writeTextFile(ignore, "", { mode: 0o600 });
+  await Deno.writeTextFile(attributes, ATTRIBUTES, { mode: 0o600 });
   for (const mirror of gate.mirrors) await makeMirror(gate, mirror);
 }
 
