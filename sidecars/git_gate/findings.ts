@@ -48,16 +48,16 @@ export function ofHistory(reported: readonly Reported[]): readonly Finding[] {
   }));
 }
 
-/** Each finding once, and no file by name whose name is a finding. */
+/** Each finding once; where the name of a file is one, no file by its name: who writes it how is not to be relied on. */
 export function merged(...lists: readonly (readonly Finding[])[]): readonly Finding[] {
   const all = lists.flat();
-  const secretNames = new Set(all.filter((f) => f.part === "file name").map((f) => f.file));
+  const nameless = all.some((finding) => finding.part === "file name");
   const byKey = new Map<string, Finding>();
   for (const finding of all) {
-    const key = [finding.rule, finding.commit, finding.part, finding.file, finding.line].join("\0");
-    if (byKey.has(key)) continue;
-    const { file: _file, ...nameless } = finding;
-    byKey.set(key, secretNames.has(finding.file) ? nameless : finding);
+    const { rule, commit, part, file, line } = finding;
+    const key = [rule, commit, part, file, line].join("\0");
+    const { file: _file, ...rest } = finding;
+    if (!byKey.has(key)) byKey.set(key, nameless ? rest : finding);
   }
   return [...byKey.values()];
 }

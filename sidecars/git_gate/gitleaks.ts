@@ -27,9 +27,15 @@ const COMMON: readonly string[] = [
   "--ignore-gitleaks-allow",
 ];
 
-/** Report of more than this is not read, bytes: a push with so many findings is refused for the first. */
+/**
+ * A hunk of more whole megabytes is left to the other scan. For every rule that fits somewhere gitleaks looks for all
+ * newlines of a hunk, and for every match counts them: one of 60 MB took nine minutes.
+ */
+const MAX_HUNK = 1;
+
+/** More than this is not read, characters, and fails the scan: what is not read could be what counts. */
 const MAX_REPORT = 64 * 1024 * 1024;
-const MAX_WORDS = 4096;
+const MAX_WORDS = 1024 * 1024;
 
 /** Files that stand in for those of the repository. */
 export interface RuleFiles {
@@ -54,7 +60,8 @@ export async function scanHistory(
     GIT_CONFIG_KEY_0: "core.attributesFile",
     GIT_CONFIG_VALUE_0: files.attributes,
   };
-  const args = ["git", ...COMMON, ...ruleArguments(files), `--log-opts=${log}`, folder];
+  const only = `--max-target-megabytes=${MAX_HUNK}`;
+  const args = ["git", ...COMMON, ...ruleArguments(files), only, `--log-opts=${log}`, folder];
   return await run({ args, env });
 }
 
@@ -106,7 +113,9 @@ async function run({ args, env, write }: Run): Promise<readonly Reported[]> {
   }
   if (fed !== undefined) throw fed.failure;
   // What it could not read it tells and leaves out; to us that is a failure.
-  if (/\b(?:ERR|FTL|PNC)\b/.test(words)) throw new ScanFailed(`gitleaks: ${lastLine(words)}`);
+  if (/\b(?:ERR|FTL|PNC)\b/.test(words) || words.length >= MAX_WORDS) {
+    throw new ScanFailed(`gitleaks: ${lastLine(words)}`);
+  }
   if (code === 0) return [];
   try {
     const findings = parseReport(report);
@@ -140,7 +149,11 @@ async function feed(child: Deno.ChildProcess, write: TextWriter): Promise<NotFed
   } catch (cause) {
     await writer.abort().catch(() => {});
     if (deaf) return { failure: new ScanFailed("gitleaks stopped reading", { cause }), ours: false };
-    child.kill("SIGKILL");
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It has ended.
+    }
     return { failure: new ScanFailed(escapeUntrusted(messageOf(cause)), { cause }), ours: true };
   }
 }

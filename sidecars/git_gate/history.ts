@@ -7,14 +7,32 @@
  */
 
 import type { ScanDocument } from "./document.ts";
+import type { Place } from "./findings.ts";
 import { PLAIN_LOG } from "./range.ts";
 
 /** Arguments of git for the log that {@linkcode HistoryReader} reads, without the range. */
 export const HISTORY_LOG: readonly string[] = [
   ...["-c", "core.quotePath=false"],
-  ...["log", "--format=raw", "--encoding=none", "-c", "-p", "--text", "-U0"],
+  ...["log", "--format=raw", "--encoding=none", "-c", "-p", "--text", "-U0", "--full-index"],
   ...PLAIN_LOG,
 ];
+
+/** git counts parents in the bits of one word; with 64 it shows nothing of a merge. */
+const MAX_PARENTS = 32;
+
+/**
+ * A file of a merge that is otherwise in every parent. Of these git shows binary ones not at all, and a line of the
+ * others up to its first zero byte.
+ */
+export interface MergedFile {
+  readonly commit: string;
+  /** Path. */
+  readonly file: string;
+  /** What the merge has there: zeros for nothing, and a submodule's commit is not in the repository. */
+  readonly oid: string;
+  /** Whether git showed none of it. */
+  readonly binary: boolean;
+}
 
 /** What stands between two `@@` and what comes after. */
 interface Hunk {
@@ -29,17 +47,24 @@ export class HistoryReader {
   readonly #document: ScanDocument;
   #state: "start" | "header" | "message" | "file" | "hunk" = "start";
   #commit = "";
+  #parents = 0;
   #file = "";
   /** The first line about a file, until it is known that the file is not deleted. */
   #named: Uint8Array | undefined;
   #hunk: Hunk = { columns: 1, line: 0 };
-  /** What a line's later pieces are. */
-  #rest: "added" | "message" | "ignored" = "ignored";
-  /** Merges of which git shows no lines: binary data that every parent had otherwise. */
-  readonly opaque: { readonly commit: string; readonly file: string }[] = [];
+  /** Whether lines were left out since the piece began, so that a new one must begin. */
+  #broken = false;
+  /** What a line's later pieces are; nothing of git's own is so long, but a name can be. */
+  #rest: "added" | "ignored" | "unknown" = "unknown";
+  readonly #merged: { -readonly [Key in keyof MergedFile]: MergedFile[Key] }[] = [];
 
   constructor(document: ScanDocument) {
     this.#document = document;
+  }
+
+  /** Files of merges, which are to be looked at themselves. */
+  get merged(): readonly MergedFile[] {
+    return this.#merged;
   }
 
   /**
@@ -48,117 +73,127 @@ export class HistoryReader {
    * @param first whether it is the line's first piece
    * @throws {Error} git wrote what this reader does not know
    */
-  async take(bytes: Uint8Array, first: boolean): Promise<void> {
+  take(bytes: Uint8Array, first: boolean): void {
     if (!first) {
-      if (this.#rest !== "ignored") await this.#document.add(bytes);
+      if (this.#rest === "unknown") throw new Error("the name of a file is too long");
+      if (this.#rest === "added") this.#document.add(bytes, false);
       return;
     }
-    this.#rest = "ignored";
-    if (this.#state === "hunk" && await this.#content(bytes)) return;
-    if (this.#state === "message" && startsWith(bytes, "    ")) {
-      this.#rest = "message";
-      await this.#document.add(bytes.subarray(4));
-      return;
-    }
-    await this.#structure(bytes, text(bytes));
+    this.#rest = "unknown";
+    if (this.#state === "header") return this.#header(bytes);
+    if (this.#state === "hunk" && this.#content(bytes)) return;
+    if (this.#state === "message" && startsWith(bytes, "    ")) return this.#add(bytes.subarray(4));
+    this.#structure(bytes, text(bytes));
   }
 
   /** To be called at the end of the log. */
-  async end(): Promise<void> {
+  end(): void {
     if (this.#state === "header") throw new Error("git log ended in the middle of a commit");
-    await this.#name();
+    this.#name();
   }
 
-  async #structure(bytes: Uint8Array, line: string): Promise<void> {
-    if (this.#state === "header") return await this.#header(bytes, line);
-    if (this.#state === "file" && await this.#aboutFile(line)) return;
-    if (line.startsWith("@@") && (this.#state === "file" || this.#state === "hunk")) {
-      return await this.#begin(line);
-    }
+  #structure(bytes: Uint8Array, line: string): void {
+    if (this.#state === "file" && this.#aboutFile(bytes, line)) return;
+    if (line.startsWith("@@") && (this.#state === "file" || this.#state === "hunk")) return this.#begin(line);
     if (line.startsWith("diff --") && this.#state !== "start") {
-      await this.#name();
+      this.#name();
       this.#state = "file";
-      this.#named = bytes.slice();
-      this.#file = pathOf(line);
+      this.#named = unquoted(bytes);
+      this.#file = pathOf(text(this.#named));
       return;
     }
-    if (line.startsWith("commit ")) {
-      await this.#name();
-      this.#commit = line.slice("commit ".length).trim();
+    const commit = /^commit ([0-9a-f]{40,64})$/.exec(line)?.[1];
+    if (commit !== undefined) {
+      this.#name();
+      this.#commit = commit;
+      this.#parents = 0;
       this.#state = "header";
-      this.#document.begin({ commit: this.#commit, part: "commit header" });
+      this.#document.begin({ commit, part: "commit header" });
       return;
     }
     if (line === "" && this.#state !== "start") return;
     throw new Error(`git log wrote an unknown line in state ${this.#state}`);
   }
 
-  /** Trees and parents are names of objects, and some rules take those for tokens. */
-  async #header(bytes: Uint8Array, line: string): Promise<void> {
-    if (line !== "") {
-      if (/^(?:tree|parent) [0-9a-f]{40,64}$/.test(line)) return;
-      this.#rest = "message";
-      return await this.#document.add(bytes);
+  /** All of it but trees and parents: some rules take names of objects for tokens. */
+  #header(bytes: Uint8Array): void {
+    if (bytes.length === 0) {
+      this.#state = "message";
+      this.#document.begin({ commit: this.#commit, part: "commit message", line: 1 });
+      return;
     }
-    this.#state = "message";
-    this.#document.begin({ commit: this.#commit, part: "commit message", line: 1 });
+    const link = /^(tree|parent) [0-9a-f]{40,64}$/.exec(text(bytes))?.[1];
+    if (link === undefined) return this.#add(bytes);
+    if (link === "parent" && ++this.#parents > MAX_PARENTS) {
+      throw new Error(`a merge has more than ${MAX_PARENTS} parents`);
+    }
   }
 
-  async #aboutFile(line: string): Promise<boolean> {
+  #aboutFile(bytes: Uint8Array, line: string): boolean {
+    const oid = /^index [0-9a-f,]+\.\.([0-9a-f]{40,64})(?: [0-7]+)?$/.exec(line)?.[1];
     if (line.startsWith("deleted file mode ")) this.#named = undefined;
     else if (line.startsWith("+++ ")) {
-      const path = unquoted(line.slice("+++ ".length));
-      if (path !== "/dev/null") this.#file = path.replace(/^b\//, "");
-    } else if (/^Binary files .*differ$/.test(line)) {
-      this.opaque.push({ commit: this.#commit, file: this.#file });
-    } else if (!/^(?:index |mode |old mode |new mode |new file mode |--- )/.test(line)) return false;
-    return await Promise.resolve(true);
+      const path = text(unquoted(bytes)).slice("+++ ".length);
+      if (path !== "/dev/null") this.#file = bare(path).replace(/^b\//, "");
+    } else if (oid !== undefined) {
+      if (this.#parents > 1) {
+        this.#merged.push({ commit: this.#commit, file: this.#file, oid, binary: false });
+      }
+    } else if (line === "Binary files differ" && this.#merged.length > 0) {
+      this.#merged.at(-1)!.binary = true;
+    } else if (!/^(?:mode |old mode |new mode |new file mode |--- )/.test(line)) return false;
+    return true;
   }
 
-  async #begin(line: string): Promise<void> {
-    await this.#name();
+  #begin(line: string): void {
+    this.#name();
     const match = /^(@@+) (?:-\d+(?:,\d+)? )+\+(\d+)(?:,\d+)? @@/.exec(line);
     if (match === null) throw new Error("git log wrote an unknown head of a hunk");
     this.#state = "hunk";
+    this.#rest = "ignored";
     this.#hunk = { columns: match[1]!.length - 1, line: Number(match[2]) };
-    this.#document.begin(this.#at());
-    this.#broken = false;
+    this.#broken = true;
   }
 
-  /** Whether lines were left out since the piece began, so that a new one must begin. */
-  #broken = false;
-
-  async #content(bytes: Uint8Array): Promise<boolean> {
+  /** A line of a hunk: each begins with a mark for every parent, and nothing else does with one. */
+  #content(bytes: Uint8Array): boolean {
     const mark = bytes[0];
+    if (mark !== PLUS && mark !== MINUS && mark !== SPACE && mark !== BACKSLASH) return false;
+    this.#rest = "ignored";
     if (mark === BACKSLASH) return true;
-    if (mark !== PLUS && mark !== MINUS && mark !== SPACE) return false;
     const marks = bytes.subarray(0, this.#hunk.columns);
     if (marks.includes(MINUS)) return true;
     if (marks.every((byte) => byte === PLUS)) {
-      if (this.#broken) this.#document.begin(this.#at());
+      if (this.#broken) this.#document.begin(this.#here());
       this.#broken = false;
-      this.#rest = "added";
-      await this.#document.add(bytes.subarray(this.#hunk.columns));
+      this.#add(bytes.subarray(this.#hunk.columns));
     } else this.#broken = true;
     this.#hunk.line++;
     return true;
   }
 
-  #at() {
-    return { commit: this.#commit, part: "file", file: this.#file, line: this.#hunk.line } as const;
+  #here(): Place {
+    return { commit: this.#commit, part: "file", file: this.#file, line: this.#hunk.line };
   }
 
-  async #name(): Promise<void> {
+  #add(bytes: Uint8Array): void {
+    this.#rest = "added";
+    this.#document.add(bytes);
+  }
+
+  #name(): void {
     const named = this.#named;
     if (named === undefined) return;
     this.#named = undefined;
     this.#document.begin({ commit: this.#commit, part: "file name", file: this.#file });
-    await this.#document.add(named);
+    this.#document.add(named);
   }
 }
 
-const [PLUS, MINUS, SPACE, BACKSLASH] = [0x2b, 0x2d, 0x20, 0x5c];
-const decoder = new TextDecoder();
+const [PLUS, MINUS, SPACE, BACKSLASH, QUOTE] = [0x2b, 0x2d, 0x20, 0x5c, 0x22];
+
+// A byte order mark is not left out: a line of nothing else is no empty line.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 function text(bytes: Uint8Array): string {
   return decoder.decode(bytes);
@@ -168,16 +203,34 @@ function startsWith(bytes: Uint8Array, prefix: string): boolean {
   return [...prefix].every((char, at) => bytes[at] === char.charCodeAt(0));
 }
 
-/** `diff --git a/NAME b/NAME`, `diff --combined NAME`: the name, for messages; `+++` has it better where it follows. */
-function pathOf(line: string): string {
-  const names = line.replace(/^diff --\S+ /, "");
-  const half = names.length >> 1;
-  if (names.startsWith("a/") && names[half] === " ") return names.slice(half + 1).replace(/^b\//, "");
-  return unquoted(names);
+const ESCAPES: Readonly<Record<string, string>> = {
+  a: "\x07",
+  b: "\b",
+  t: "\t",
+  n: "\n",
+  v: "\v",
+  f: "\f",
+  r: "\r",
+};
+
+/** A line with names as they are: git quotes those with control characters, quotes or backslashes (quote.c). */
+function unquoted(line: Uint8Array): Uint8Array {
+  if (!line.includes(QUOTE)) return line.slice();
+  const plain = Array.from(line, (byte) => String.fromCharCode(byte)).join("").replace(
+    /\\([0-7]{3}|.)/g,
+    (_, code: string) => code.length === 3 ? String.fromCharCode(parseInt(code, 8)) : ESCAPES[code] ?? code,
+  );
+  return Uint8Array.from(plain, (char) => char.charCodeAt(0));
 }
 
-/** Git quotes names with control characters and quotes in them; a tab ends one with blanks in it. */
-function unquoted(name: string): string {
-  const bare = name.replace(/\t$/, "");
-  return bare.startsWith('"') ? bare.slice(1, -1) : bare;
+/** `diff --git a/NAME b/NAME`, `diff --combined NAME`: the name; `+++` has it better where it follows. */
+function pathOf(line: string): string {
+  const names = line.replace(/^diff --\S+ /, "");
+  if (!line.startsWith("diff --git ")) return bare(names);
+  return bare(names.slice((names.length >> 1) + 1)).replace(/^b\//, "");
+}
+
+/** A name without the quotes around it, or the tab behind one with blanks in it. */
+function bare(name: string): string {
+  return /^"(.*)"$/s.exec(name)?.[1] ?? name.replace(/\t$/, "");
 }

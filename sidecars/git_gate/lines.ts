@@ -1,21 +1,25 @@
 /** Lines of a byte stream, without their newlines; a long one in pieces. */
 
 /** Longest piece, bytes. */
-const MAX_PIECE = 64 * 1024;
+export const PIECE: number = 16 * 1024;
 
-/** How much of a piece is repeated at the start of the next, so that nothing short is torn, bytes. */
+/** How much of a piece is repeated at the start of the next, so that no token is torn, bytes. */
 const OVERLAP = 1024;
 
 const NEWLINE = 0x0a;
 
+/** Takes a line, or a piece of one; `first` is false for the later pieces of a line. */
+export type TakeLine = (bytes: Uint8Array, first: boolean) => void;
+
 /**
  * Calls `take` with every line of a stream, one after the other.
  *
- * @param take `first` is false for the later pieces of a line
+ * @param drain waited for again and again, so that what `take` gathers can go elsewhere
  */
 export async function eachLine(
   stream: ReadableStream<Uint8Array>,
-  take: (bytes: Uint8Array, first: boolean) => Promise<void>,
+  take: TakeLine,
+  drain: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   let held = new Uint8Array(0);
   let first = true;
@@ -25,19 +29,21 @@ export async function eachLine(
     while (true) {
       const end = data.indexOf(NEWLINE, at);
       const stop = end < 0 ? data.length : end;
-      while (stop - at > MAX_PIECE) {
-        await take(data.subarray(at, at + MAX_PIECE), first);
+      while (stop - at > PIECE) {
+        take(data.subarray(at, at + PIECE), first);
         first = false;
-        at += MAX_PIECE - OVERLAP;
+        at += PIECE - OVERLAP;
       }
       if (end < 0) break;
-      await take(data.subarray(at, end), first);
+      take(data.subarray(at, end), first);
       first = true;
       at = end + 1;
     }
     held = data.slice(at);
+    await drain();
   }
-  if (held.length > 0) await take(held, first);
+  if (held.length > 0) take(held, first);
+  await drain();
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {

@@ -23,7 +23,7 @@ export function isZero(oid: string): boolean {
 /** Reads pre-receive's standard input. @throws {Error} git broke its own format */
 export function parseUpdates(text: string): readonly Update[] {
   return text.split("\n").filter((line) => line !== "").map((line) => {
-    const match = /^([0-9a-f]{40,64}) ([0-9a-f]{40,64}) (\S.*)$/.exec(line);
+    const match = /^([0-9a-f]{40,64}) ([0-9a-f]{40,64}) (.+)$/s.exec(line);
     if (match === null) throw new Error("a line of pre-receive's input is not OLD NEW REF");
     return { old: match[1]!, new: match[2]!, ref: match[3]! };
   });

@@ -7,8 +7,8 @@ import { ScanDocument } from "./document.ts";
 import { type Finding, merged, ofHistory, type Place, type Reported } from "./findings.ts";
 import { git, GIT_ENV } from "./git.ts";
 import { type RuleFiles, ScanFailed, scanHistory, scanText } from "./gitleaks.ts";
-import { HISTORY_LOG, HistoryReader } from "./history.ts";
-import { eachLine } from "./lines.ts";
+import { HISTORY_LOG, HistoryReader, type MergedFile } from "./history.ts";
+import { eachLine, type TakeLine } from "./lines.ts";
 import { isSkippedPath } from "./skipped_paths.ts";
 import { isZero, newHistory, tips, type Update } from "./range.ts";
 
@@ -54,57 +54,80 @@ function placed(document: ScanDocument, found: Reported): readonly Finding[] {
 }
 
 async function addRefNames(document: ScanDocument, updates: readonly Update[]): Promise<void> {
-  const encoder = new TextEncoder();
   for (const { ref, new: oid } of updates) {
     if (isZero(oid)) continue;
     document.begin({ part: "ref name" });
-    await document.add(encoder.encode(ref));
+    await eachLine(new Blob([ref]).stream(), (bytes, first) => document.add(bytes, first));
+    await document.drain();
   }
 }
 
 async function addTags(document: ScanDocument, folder: string, tags: readonly string[]): Promise<void> {
   for (const tag of tags) {
-    const shown = await git(folder, ["cat-file", "tag", tag]);
-    if (shown.code !== 0) throw new ScanFailed("a tag cannot be read");
-    const body = shown.stdout.replace(/^object [0-9a-f]+\n/, "");
-    document.begin({ commit: tag, part: "tag", line: 2 });
-    for (const line of body.split("\n")) await document.add(new TextEncoder().encode(line));
+    let line = 0;
+    await readGit(document, folder, ["cat-file", "tag", tag], (bytes, first) => {
+      if (first) line++;
+      // The first line names the object, and some rules take such names for tokens.
+      if (line === 2 && first) document.begin({ commit: tag, part: "tag", line });
+      if (line >= 2) document.add(bytes, first);
+    });
   }
 }
 
 async function addHistory(document: ScanDocument, folder: string, tips: readonly string[]): Promise<void> {
+  const reader = new HistoryReader(document);
+  const log = [...HISTORY_LOG, ...newHistory(tips)];
+  await readGit(document, folder, log, (bytes, first) => reader.take(bytes, first));
+  reader.end();
+  for (const file of await filesOf(folder, reader.merged)) await addMerged(document, folder, file);
+}
+
+/** Those that are files: not deleted, and no submodules. */
+async function filesOf(folder: string, merged: readonly MergedFile[]): Promise<readonly MergedFile[]> {
+  const { code, stdout } = await git(folder, ["cat-file", "--batch-check=%(objecttype)"], {
+    input: merged.map(({ oid }) => `${oid}\n`).join(""),
+  });
+  const types = stdout.split("\n");
+  if (code !== 0 || types.length !== merged.length + 1) {
+    throw new ScanFailed("the files of merges cannot be told");
+  }
+  return merged.filter((_, at) => types[at] === "blob");
+}
+
+/** Of a merge's file, what git showed nothing of. */
+async function addMerged(document: ScanDocument, folder: string, merged: MergedFile): Promise<void> {
+  const { commit, file, oid, binary } = merged;
+  let line = 0;
+  let hidden = false;
+  await readGit(document, folder, ["cat-file", "blob", oid], (bytes, first) => {
+    if (first) {
+      line++;
+      hidden = binary;
+    }
+    const begins = !hidden && bytes.includes(0);
+    hidden ||= begins;
+    if (begins || line === 1 && first) document.begin({ commit, part: "file", file, line });
+    if (hidden) document.add(bytes, first);
+  });
+}
+
+/** Takes what a run of git writes, line by line. @throws {ScanFailed} git fails */
+async function readGit(
+  document: ScanDocument,
+  folder: string,
+  args: readonly string[],
+  take: TakeLine,
+): Promise<void> {
   const child = new Deno.Command("git", {
-    args: ["-C", folder, ...HISTORY_LOG, ...newHistory(tips)],
+    args: ["-C", folder, ...args],
     env: { ...GIT_ENV },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const reader = new HistoryReader(document);
   const words = new Response(child.stderr).text();
-  try {
-    await eachLine(child.stdout, (bytes, first) => reader.take(bytes, first));
-    await reader.end();
-  } catch (error) {
-    child.kill("SIGKILL");
-    throw error;
-  }
+  await eachLine(child.stdout, take, () => document.drain());
   const { code } = await child.status;
-  if (code !== 0) throw new ScanFailed(`the new commits cannot be read: ${(await words).trim()}`);
+  if (code !== 0) throw new ScanFailed(`what is pushed cannot be read: ${(await words).trim()}`);
   await words;
-  for (const { commit, file } of reader.opaque) await addBlob(document, folder, commit, file);
-}
-
-/** A binary file as a merge left it. */
-async function addBlob(document: ScanDocument, folder: string, commit: string, file: string): Promise<void> {
-  const child = new Deno.Command("git", {
-    args: ["-C", folder, "cat-file", "blob", `${commit}:${file}`],
-    env: { ...GIT_ENV },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "null",
-  }).spawn();
-  document.begin({ commit, part: "file", file, line: 1 });
-  await eachLine(child.stdout, (bytes) => document.add(bytes));
-  if (!(await child.status).success) throw new ScanFailed("a file that a merge brings cannot be read");
 }

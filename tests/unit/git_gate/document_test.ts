@@ -1,94 +1,140 @@
-import { assert, assertEquals } from "@std/assert";
+/** The text for gitleaks: how it is cut, and the way back from a line of it. */
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { readable, ScanDocument } from "../../../sidecars/git_gate/document.ts";
-import { eachLine } from "../../../sidecars/git_gate/lines.ts";
+import type { Place } from "../../../sidecars/git_gate/findings.ts";
+import { PIECE } from "../../../sidecars/git_gate/lines.ts";
 
-const bytes = (text: string) => new TextEncoder().encode(text);
-const text = (data: Uint8Array) => new TextDecoder().decode(data);
+const encoder = new TextEncoder();
+const FILE: Place = { commit: "c", part: "file", file: "f", line: 1 };
 
-Deno.test("text stays as it is; of binary data the printable runs remain", () => {
-  for (const line of ["", "plain", "tab\tand carriage return\r", "naïve ☃", "\u0080"]) {
-    assertEquals(text(readable(bytes(line))), line);
-  }
-  assertEquals(text(readable(bytes("\x01\x02short\x03a longer run\x04\x05"))), "a longer run ");
-  assertEquals(text(readable(bytes("\x01tail of a line"))), "tail of a line");
-  assertEquals(
-    text(readable(
-      new Uint8Array(
-        [0xff, 0xfe, ..."token".repeat(2)].flatMap((char) =>
-          typeof char === "string" ? [char.charCodeAt(0), 0] : [char]
-        ),
-      ),
-    )),
-    "tokentoken",
-  );
-});
-
-Deno.test("every line of a document leads back to its piece, however long the piece is", async () => {
-  let written = "";
-  const document = new ScanDocument((part) => {
-    written += text(part);
+async function written(write: (document: ScanDocument) => void | Promise<void>) {
+  let text = "";
+  const document = new ScanDocument((bytes) => {
+    text += new TextDecoder("latin1").decode(bytes);
     return Promise.resolve();
   });
-  const pieces = [3, 1, 5000, 0, 40];
-  for (const [at, count] of pieces.entries()) {
-    document.begin({ part: "file", file: `${at}`, line: 100 });
-    for (let line = 0; line < count; line++) {
-      await document.add(bytes(`${at}:${100 + line} ${"x".repeat(40)}`));
-    }
-  }
-  document.begin({ part: "ref name" });
-  await document.add(bytes("refs/heads/x"));
+  await write(document);
   await document.flush();
-  const lines = written.split("\n");
-  for (const [at, line] of lines.entries()) {
-    const match = /^(\d):(\d+) /.exec(line);
-    if (match !== null) {
-      const expected = { part: "file", file: match[1]!, line: Number(match[2]) };
-      assertEquals<unknown>(document.placeOf(at + 1), expected);
-    }
-  }
-  assertEquals(document.placeOf(lines.indexOf("refs/heads/x") + 1), { part: "ref name" });
-  assertEquals(lines.filter((line) => line.includes("xxx")).length, 5044);
-  // gitleaks may end a chunk at an empty line alone.
-  assert(written.split("\n\n").every((stretch) => stretch.length < 20_000));
+  return { document, text };
+}
+
+/** Places of the lines that hold a word. */
+function placesOf({ document, text }: { document: ScanDocument; text: string }, word: string) {
+  return text.split("\n").flatMap((line, at) => line.includes(word) ? [document.placeOf(at + 1)] : []);
+}
+
+/** Longest stretch without an empty line, as gitleaks sees empty lines; what comes before the pieces aside. */
+function longestStretch(text: string): number {
+  return Math.max(...text.trimStart().split(/\n[ \t\r]*\n/).map((stretch) => stretch.length));
+}
+
+Deno.test("the first 100,000 bytes are newlines", async () => {
+  const { text } = await written((document) => {
+    document.begin({ part: "ref name" });
+    document.add(encoder.encode("refs/heads/main"));
+  });
+  assertEquals(text.slice(0, 100_000), "\n".repeat(100_000));
+  assertEquals(text.slice(100_000).trim(), "refs/heads/main");
 });
 
-Deno.test("lines come whole, whatever the chunks are; of long ones no part is lost or torn", async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(fc.oneof(
-        fc.string({ maxLength: 40 }),
-        fc.integer({ min: 60_000, max: 150_000 }).map((n) => "y".repeat(n)),
-      )),
-      fc.integer({ min: 1000, max: 100_000 }),
-      async (wanted, chunk) => {
-        const lines = wanted.map((line) => line.replaceAll("\n", " "));
-        const data = bytes(lines.map((line) => `${line}\n`).join(""));
-        const stream = new ReadableStream<Uint8Array>({
-          start(controller) {
-            for (let at = 0; at < data.length; at += chunk) controller.enqueue(data.slice(at, at + chunk));
-            controller.close();
-          },
-        });
-        const got: string[][] = [];
-        await eachLine(stream, (part, first) => {
-          if (first) got.push([]);
-          got.at(-1)!.push(text(part));
-          return Promise.resolve();
-        });
-        assertEquals(got.length, lines.length);
-        for (const [at, [head, ...more]] of got.entries()) {
-          // Each later piece begins with the end of the one before.
-          const whole = more.reduce((sum, piece) => sum + piece.slice(1024), head!);
-          assertEquals(
-            whole.length,
-            bytes(lines[at]!).length === lines[at]!.length ? lines[at]!.length : whole.length,
-          );
-          if (more.length === 0) assertEquals(head, lines[at]);
-        }
-      },
-    ),
-    { numRuns: 30 },
-  );
+Deno.test("each line is told with its piece and its number", async () => {
+  const made = await written((document) => {
+    document.begin({ part: "ref name" });
+    document.add(encoder.encode("NAME"));
+    document.begin({ commit: "c", part: "commit message", line: 1 });
+    for (const line of ["one", "", "THREE"]) document.add(encoder.encode(line));
+    document.begin({ ...FILE, line: 40 });
+    document.add(encoder.encode("FORTY"));
+    document.begin({ ...FILE, line: 90 });
+    for (const line of ["ninety", "NINETY-ONE"]) document.add(encoder.encode(line));
+  });
+  assertEquals(placesOf(made, "NAME"), [{ part: "ref name" }]);
+  assertEquals(placesOf(made, "THREE"), [{ commit: "c", part: "commit message", line: 3 }]);
+  assertEquals(placesOf(made, "FORTY"), [{ ...FILE, line: 40 }]);
+  assertEquals(placesOf(made, "NINETY-ONE"), [{ ...FILE, line: 91 }]);
+  assertEquals(made.document.placeOf(1), undefined);
 });
+
+Deno.test("no stretch is longer than gitleaks looks for its end, and every line is in one with those before it", async () => {
+  const line = fc.oneof(
+    { weight: 6, arbitrary: fc.stringMatching(/^[a-z \t\r]{0,60}$/) },
+    { weight: 2, arbitrary: fc.constantFrom("", " ", "\t", "\r") },
+    { weight: 1, arbitrary: fc.integer({ min: 100, max: 5000 }).map((length) => "w".repeat(length)) },
+    { weight: 1, arbitrary: fc.integer({ min: 5000, max: PIECE }).map((length) => "l".repeat(length)) },
+  );
+  const property = fc.asyncProperty(
+    fc.array(line, { minLength: 1, maxLength: 400, size: "max" }),
+    async (lines) => {
+      const made = await written(async (document) => {
+        document.begin(FILE);
+        for (const [at, text] of lines.entries()) {
+          document.add(encoder.encode(`${text}`));
+          if (at % 10 === 9) document.add(encoder.encode(`MARK${at}.`));
+          await document.drain();
+        }
+      });
+      assert(longestStretch(made.text) < 25_000);
+      let line = 0;
+      for (const at of lines.keys()) {
+        line++;
+        if (at % 10 !== 9) continue;
+        line++;
+        // More than once where it stands again: always with the same number.
+        const places = placesOf(made, `MARK${at}.`);
+        assert(places.length > 0);
+        for (const place of places) assertEquals(place, { ...FILE, line });
+      }
+    },
+  );
+  await fc.assert(property, { seed: 20_261_126, numRuns: 60 });
+});
+
+Deno.test("what is at the end of a stretch stands again in the next", async () => {
+  const { text } = await written((document) => {
+    document.begin(FILE);
+    for (let at = 0; at < 3000; at++) document.add(encoder.encode(`line ${at} of thirty characters`));
+  });
+  const stretches = text.trimStart().split("\n\n");
+  assert(stretches.length > 3);
+  for (const [at, stretch] of stretches.slice(1).entries()) {
+    assertEquals(stretch.slice(0, 4096), stretches[at]!.slice(-4096));
+  }
+});
+
+Deno.test("another piece begins with nothing of the one before", async () => {
+  const { text } = await written((document) => {
+    document.begin(FILE);
+    document.add(encoder.encode("one"));
+    document.begin({ ...FILE, file: "g" });
+    document.add(encoder.encode("two"));
+  });
+  assertEquals(text.trimStart().split("\n\n"), ["one", "two"]);
+});
+
+Deno.test("parts of a long line count as one", async () => {
+  const made = await written((document) => {
+    document.begin(FILE);
+    for (let at = 0; at < 20; at++) document.add(new Uint8Array(PIECE).fill(0x61), at === 0);
+    document.add(encoder.encode("SECOND"));
+  });
+  assertEquals(placesOf(made, "SECOND"), [{ ...FILE, line: 2 }]);
+  assertThrows(() => made.document.add(new Uint8Array(PIECE + 1)), RangeError);
+});
+
+for (
+  const [what, line, kept] of [
+    ["text is kept as it is", "a\tb ünï \r", "a\tb ünï \r"],
+    ["zero bytes are left out", "s\0e\0c\0r\0e\0t\0s\0!\0", "secrets!"],
+    ["short runs of binary data are left out", "\x01short\x02longer run\x03", "longer run "],
+    ["a run at the end is kept", "\x01longer run", "longer run"],
+    ["colours part words", "\x1b[31mlonger run\x1b[0m", "[31mlonger run "],
+    ["nothing of it is text", "\x01\x02\x03", ""],
+    ["nothing at all", "", ""],
+  ] as const
+) {
+  Deno.test(`readable: ${what}`, () => {
+    assertEquals(new TextDecoder().decode(readable(encoder.encode(line))), kept);
+  });
+}

@@ -1,43 +1,60 @@
+/** What a push is, from pre-receive's input. */
+
 import { assertEquals, assertThrows } from "@std/assert";
-import { newHistory, parseUpdates, tips } from "../../../sidecars/git_gate/range.ts";
-import { PktReader, pktSection } from "../../../sidecars/git_gate/pkt_line.ts";
+import { isZero, newHistory, parseUpdates, PLAIN_LOG, tips } from "../../../sidecars/git_gate/range.ts";
 
 const [A, B, ZERO] = ["a".repeat(40), "b".repeat(40), "0".repeat(40)];
 
-Deno.test("what a push brings: its new tips, each once, without what the mirror has", () => {
-  const updates = parseUpdates(
-    `${ZERO} ${A} refs/heads/x\n${B} ${A} refs/heads/y z\n${B} ${ZERO} refs/heads/gone\n`,
-  );
-  assertEquals(updates.map((update) => update.ref), ["refs/heads/x", "refs/heads/y z", "refs/heads/gone"]);
-  assertEquals(tips(updates), [A]);
+Deno.test("lines of pre-receive", () => {
+  assertEquals(parseUpdates(`${A} ${B} refs/heads/main\n${ZERO} ${A} refs/tags/v1\n`), [
+    { old: A, new: B, ref: "refs/heads/main" },
+    { old: ZERO, new: A, ref: "refs/tags/v1" },
+  ]);
+  assertEquals(parseUpdates(""), []);
+});
+
+Deno.test("names of refs with characters that are blanks or line ends elsewhere", () => {
+  for (
+    const ref of ["refs/heads/a\u2028b", "refs/heads/\u00a0", "refs/heads/a\u0085b", "refs/heads/a\u3000"]
+  ) {
+    assertEquals(parseUpdates(`${A} ${B} ${ref}\n`), [{ old: A, new: B, ref }]);
+  }
+});
+
+Deno.test("names of objects of SHA-256", () => {
+  const [a, b] = ["a".repeat(64), "0".repeat(64)];
+  assertEquals(parseUpdates(`${a} ${b} refs/heads/main`), [{ old: a, new: b, ref: "refs/heads/main" }]);
+});
+
+Deno.test("lines of anything else fail", () => {
+  for (
+    const line of [
+      "x",
+      `${A} ${B}`,
+      `${A} ${B} `,
+      `${A.slice(1)} ${B} refs/x`,
+      `${A.toUpperCase()} ${B} refs/x`,
+    ]
+  ) {
+    assertThrows(() => parseUpdates(line), Error, "OLD NEW REF", line);
+  }
+});
+
+Deno.test("zeros are no object", () => {
+  assertEquals([ZERO, "0".repeat(64), A, `${ZERO.slice(1)}1`].map(isZero), [true, true, false, false]);
+});
+
+Deno.test("each tip once, deletions none", () => {
+  const update = (oid: string) => ({ old: ZERO, new: oid, ref: "refs/heads/x" });
+  assertEquals(tips([update(A), update(ZERO), update(B), update(A)]), [A, B]);
+  assertEquals(tips([update(ZERO)]), []);
+});
+
+Deno.test("the range is what no ref of the mirror reaches", () => {
   assertEquals(newHistory([A, B]), ["--full-history", A, B, "--not", "--all"]);
-  for (const line of [`${A} ${B}`, `${A} HEAD refs/heads/x`, "--output=/etc/x y z"]) {
-    assertThrows(() => parseUpdates(line), Error, "OLD NEW REF");
-  }
 });
 
-Deno.test("pkt-lines are read in any pieces, and written as git reads them", async () => {
-  const text = new TextDecoder().decode(pktSection(["version=1", "naïve"]));
-  assertEquals(text, "000eversion=1\n000bnaïve\n0000");
-  for (const size of [1, 3, 100]) {
-    const data = new TextEncoder().encode(text + "0005x0000");
-    const stream = new ReadableStream<Uint8Array>({
-      start(controller) {
-        for (let at = 0; at < data.length; at += size) controller.enqueue(data.slice(at, at + size));
-        controller.close();
-      },
-    });
-    const reader = new PktReader(stream);
-    assertEquals(await reader.section(), ["version=1", "naïve"]);
-    assertEquals(await reader.section(), ["x"]);
-  }
-});
-
-Deno.test("pkt-lines that are none are an error", async () => {
-  for (const text of ["zzzz", "0003", "0010short", ""]) {
-    const error = await new PktReader(new Blob([text]).stream()).section().catch((error: Error) =>
-      error.message
-    );
-    assertEquals(typeof error, "string", text);
-  }
+// gitleaks takes its arguments of `git log` as one text and cuts it at blanks.
+Deno.test("no option of git log has a blank", () => {
+  assertEquals(PLAIN_LOG.filter((option) => /\s/.test(option)), []);
 });

@@ -1,106 +1,128 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { knownHostsLine, privateKeyFault } from "../../../lib/git_gate/ssh_keys.ts";
-import { parseGateConfig, renderGateConfig } from "../../../lib/git_gate/wire.ts";
-import { gateOf } from "../../../sidecars/git_gate/gate.ts";
-import { explainFailure, sshCommand } from "../../../sidecars/git_gate/ssh.ts";
+/** The ssh command, and what is said of its failures. */
 
-const CONFIG = {
-  maxPushBytes: 1,
-  repos: [{ name: "app", url: "ssh://git@git.example:2222/app.git", host: "git.example", port: 2222 }],
+import { assertEquals, assertMatch } from "@std/assert";
+import type { Mirror } from "../../../sidecars/git_gate/gate.ts";
+import { explainFailure, noHostKey, sshCommand } from "../../../sidecars/git_gate/ssh.ts";
+
+const MIRROR: Mirror = {
+  name: "demo",
+  url: "ssh://git@git.example:2222/demo.git",
+  host: "git.example",
+  port: 2222,
+  path: "/git/demo.git",
+  lock: "/git/state/demo.lock",
+  seen: "/git/state/demo.seen",
+  key: "/gate/keys/demo",
+  knownHosts: "/gate/known_hosts/demo",
+  control: "/git/state/ssh-0",
 };
-const MIRROR = gateOf(CONFIG, "/run/my gate", "/git").mirrors[0]!;
 
-Deno.test("the ssh command trusts one host key, uses one key, and reads no configuration", () => {
-  const command = sshCommand(MIRROR);
-  assertMatch(command, /^ssh -F none -i '\/run\/my gate\/keys\/app' -o /);
-  for (
-    const option of [
-      ...[
-        "BatchMode=yes",
-        "IdentitiesOnly=yes",
-        "IdentityAgent=none",
-        "StrictHostKeyChecking=yes",
-        "ConnectTimeout=10",
-      ],
-      ...[
-        "GlobalKnownHostsFile=/dev/null",
-        "UpdateHostKeys=no",
-        "ForwardAgent=no",
-        "ControlPath=/git/state/ssh-0",
-      ],
-    ]
-  ) assertStringIncludes(command, `-o ${option}`);
-  assertStringIncludes(command, "-o 'UserKnownHostsFile=/run/my gate/known_hosts/app'");
+/** What ssh itself makes of the command. */
+async function options(command: string): Promise<ReadonlyMap<string, string>> {
+  const { stdout, stderr, success } = await new Deno.Command("sh", {
+    args: ["-c", `${command} -G git@git.example`],
+  })
+    .output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  const lines = new TextDecoder().decode(stdout).trim().split("\n");
+  return new Map(lines.map((line) => [line.split(" ")[0]!, line.slice(line.indexOf(" ") + 1)]));
+}
+
+/** A file that ssh can open as a key: of one that is not there it says nothing. */
+async function keyFile(name: string) {
+  const folder = await Deno.makeTempDir({ prefix: "bottle-key-" });
+  await Deno.writeTextFile(`${folder}/${name}`, "");
+  return { key: `${folder}/${name}`, [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
+}
+
+Deno.test("ssh reads from the command what the gate means", async () => {
+  await using file = await keyFile("demo");
+  const said = await options(sshCommand({ ...MIRROR, key: file.key }));
+  const expected: Readonly<Record<string, string>> = {
+    batchmode: "yes",
+    identitiesonly: "yes",
+    identityagent: "none",
+    identityfile: file.key,
+    stricthostkeychecking: "true",
+    userknownhostsfile: "/gate/known_hosts/demo",
+    globalknownhostsfile: "/dev/null",
+    updatehostkeys: "false",
+    verifyhostkeydns: "false",
+    preferredauthentications: "publickey",
+    forwardagent: "no",
+    clearallforwardings: "yes",
+    connecttimeout: "10",
+    controlpath: "/git/state/ssh-0",
+  };
+  for (const [name, value] of Object.entries(expected)) assertEquals(said.get(name), value, name);
 });
 
-Deno.test("what ssh says becomes a line with the upstream's name", () => {
-  const at = "app: upstream git.example:2222";
-  const rows: readonly [string, string][] = [
-    [
-      "ssh: connect to host git.example port 2222: Connection refused\r\nfatal: Could not read from remote repository.",
-      "cannot be reached: ssh: connect to host",
-    ],
-    ["Connection timed out during banner exchange", "cannot be reached"],
-    [
-      "@@@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @@@\nHost key verification failed.",
-      "shows another host key than git-gate.repos.app.host_key",
-    ],
-    ["git@git.example: Permission denied (publickey).", "refuses the key of git-gate.repos.app.identity"],
-    [
-      "remote: x\nERROR: Repository not found.\nfatal: Could not read from remote repository.",
-      "ERROR: Repository not found.",
-    ],
-    ["\u001b[31mred", "\\u{1b}[31mred"],
-    ["", "no reason was given"],
-  ];
-  for (const [stderr, words] of rows) {
-    const said = explainFailure(MIRROR, stderr, false);
-    assertStringIncludes(said, at);
-    assertStringIncludes(said, words);
-    assertEquals(said.includes("\n"), false);
-  }
-  assertEquals(explainFailure(MIRROR, "", true), `${at} stopped answering`);
+Deno.test("paths are words of the shell, whatever is in them", async () => {
+  await using file = await keyFile("it's $(id) a `key`");
+  assertEquals((await options(sshCommand({ ...MIRROR, key: file.key }))).get("identityfile"), file.key);
 });
 
-Deno.test("known_hosts as OpenSSH reads it", () => {
+Deno.test("the time to connect can be shorter", async () => {
+  assertEquals((await options(sshCommand(MIRROR, 3))).get("connecttimeout"), "3");
+});
+
+const AT = "demo: upstream git.example:2222";
+const REST =
+  "fatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\n" +
+  "and the repository exists.\n";
+
+for (
+  const [what, stderr, told] of [
+    [
+      "another host key",
+      `Host key verification failed.\r\n${REST}`,
+      `${AT} shows another host key than git-gate.repos.demo.host_key`,
+    ],
+    [
+      "a changed host key",
+      `@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\r\n${REST}`,
+      `${AT} shows another host key than git-gate.repos.demo.host_key`,
+    ],
+    [
+      "a refused key",
+      `git@git.example: Permission denied (publickey).\r\n${REST}`,
+      `${AT} refuses the key of git-gate.repos.demo.identity`,
+    ],
+    [
+      "nobody there",
+      `ssh: connect to host git.example port 2222: Connection refused\r\n${REST}`,
+      `${AT} cannot be reached: ssh: connect to host git.example port 2222: Connection refused`,
+    ],
+    [
+      "no name",
+      `ssh: Could not resolve hostname git.example: Name or service not known\r\n${REST}`,
+      `${AT} cannot be reached: ssh: Could not resolve hostname git.example: Name or service not known`,
+    ],
+    [
+      "no repository",
+      "fatal: '/demo.git' does not appear to be a git repository\n" + REST,
+      `${AT}: '/demo.git' does not appear to be a git repository`,
+    ],
+    ["nothing", "", `${AT}: no reason was given`],
+    ["nothing but git's own words", REST, `${AT}: and the repository exists.`],
+  ] as const
+) {
+  Deno.test(`told: ${what}`, () => assertEquals(explainFailure(MIRROR, stderr, false), told));
+}
+
+Deno.test("silence is told before all else", () => {
+  assertEquals(explainFailure(MIRROR, "Host key verification failed.", true), `${AT} stopped answering`);
+});
+
+Deno.test("an upstream's words are one short line that no terminal acts on", () => {
+  const told = explainFailure(MIRROR, `fatal: \x1b[2J\u202e${"x".repeat(500)}\n`, false);
+  assertMatch(told, /^demo: upstream git\.example:2222: \\u\{1b\}\[2J\\u\{202e\}x+$/);
+  assertEquals(told.length < 220, true);
+});
+
+Deno.test("a missing host key names the key of the manifest", () => {
   assertEquals(
-    knownHostsLine("git.example", 22, "ssh-ed25519 AAAA me@here"),
-    "git.example ssh-ed25519 AAAA\n",
+    noHostKey(MIRROR),
+    "demo: git-gate.repos.demo.host_key is not set, so git.example cannot be trusted",
   );
-  assertEquals(knownHostsLine("::1", 2222, "ssh-rsa BBBB"), "[::1]:2222 ssh-rsa BBBB\n");
-});
-
-Deno.test("gate.json reads back as it was; anything else is told by its key", () => {
-  assertEquals(parseGateConfig(renderGateConfig(CONFIG)), CONFIG);
-  const bad: readonly [unknown, RegExp][] = [
-    [{ ...CONFIG, extra: 1 }, /extra|unrecognized/i],
-    [{ ...CONFIG, maxPushBytes: 0 }, /maxPushBytes/],
-    [{ ...CONFIG, repos: [...CONFIG.repos, ...CONFIG.repos] }, /two repositories have one name/],
-    [{ ...CONFIG, repos: [{ ...CONFIG.repos[0], name: ".." }] }, /repos\.0\.name/],
-    [{ ...CONFIG, repos: [{ ...CONFIG.repos[0], url: "https://x" }] }, /repos\.0\.url/],
-  ];
-  for (const [value, words] of bad) {
-    const said = (() => {
-      try {
-        return JSON.stringify(parseGateConfig(JSON.stringify(value)));
-      } catch (error) {
-        return (error as Error).message;
-      }
-    })();
-    assertMatch(said, words);
-  }
-});
-
-Deno.test("keys that are none, or damaged, or want a touch", () => {
-  assertEquals(privateKeyFault("hello"), "holds no private key");
-  const frame = (body: string) =>
-    `-----BEGIN OPENSSH PRIVATE KEY-----\n${body}\n-----END OPENSSH PRIVATE KEY-----\n`;
-  for (const body of ["", "!!!", "AAAA", btoa("openssh-key-v1\0\0\0\0\xff")]) {
-    assertEquals(privateKeyFault(frame(body)), "is damaged", body);
-  }
-  const string = (text: string) => `\0\0\0${String.fromCharCode(text.length)}${text}`;
-  const touch = `openssh-key-v1\0${string("none")}${string("none")}${string("")}\0\0\0\x01${
-    string(string("sk-ssh-ed25519@openssh.com"))
-  }`;
-  assertEquals(privateKeyFault(frame(btoa(touch))), "stands for a security key that must be touched");
 });
