@@ -10,10 +10,10 @@
 
 import { escapeUntrusted } from "../../lib/escape.ts";
 import { forward, type Forwarded } from "./forward.ts";
-import { mirrorAt, readGate } from "./gate.ts";
+import { type Gate, type Mirror, mirrorAt, readGate } from "./gate.ts";
 import { note } from "./journal.ts";
 import { PktReader, pktSection } from "./pkt_line.ts";
-import { parseUpdates } from "./range.ts";
+import { parseUpdates, type Update } from "./range.ts";
 import { tell } from "./tell.ts";
 
 /** Runs the hook. */
@@ -27,9 +27,22 @@ async function main(folder: string, root: string): Promise<void> {
   await say(pktSection(["version=1"]));
   const updates = parseUpdates((await input.section()).join("\n"));
   const forwarded = await forward(mirror, updates);
-  tell(forwarded.lines.map(escapeUntrusted));
-  await say(pktSection(report(forwarded)));
-  const failed = forwarded.results.find((result) => result.reason !== undefined);
+  try {
+    tell(forwarded.lines.map(escapeUntrusted));
+    await say(pktSection(report(forwarded)));
+  } finally {
+    // Also when the client has gone meanwhile: what was written is written.
+    await noteOutcome(gate, mirror, updates, forwarded);
+  }
+}
+
+async function noteOutcome(
+  gate: Gate,
+  mirror: Mirror,
+  updates: readonly Update[],
+  { results }: Forwarded,
+): Promise<void> {
+  const failed = results.find((result) => result.reason !== undefined);
   await note(gate, {
     event: "push",
     repo: mirror.name,
