@@ -37,8 +37,6 @@ export async function forward(mirror: Mirror, updates: readonly Update[]): Promi
     return allFailed(updates, "no host key", [noHostKey(mirror)]);
   }
   using _lock = await lockFile(mirror.lock);
-  const moved = await movedMeanwhile(mirror, updates);
-  if (moved.length > 0) return someFailed(updates, new Map(moved.map((ref) => [ref, FETCH_FIRST])), []);
   const pushed = await askUpstream(mirror, {
     args: pushArguments(mirror, updates),
     silence: SILENCE,
@@ -100,18 +98,6 @@ function pushArguments(mirror: Mirror, updates: readonly Update[]): readonly str
     mirror.url,
     ...updates.map((update) => `${isZero(update.new) ? "" : update.new}:${update.ref}`),
   ];
-}
-
-/** Refs that are not what they were when the client was told of them. */
-async function movedMeanwhile(mirror: Mirror, updates: readonly Update[]): Promise<readonly string[]> {
-  const asked = updates.map(({ ref }) => ref);
-  const listed = await git(mirror.path, ["for-each-ref", "--format=%(objectname) %(refname)", ...asked]);
-  const now = new Map(
-    listed.stdout.split("\n").map((line) => [line.slice(line.indexOf(" ") + 1), line.split(" ")[0]!]),
-  );
-  return updates.filter(({ ref, old }) => (now.get(ref) ?? old.replace(/./g, "0")) !== old).map(({ ref }) =>
-    ref
-  );
 }
 
 const UNTOLD = "the upstream did not answer for it";

@@ -115,7 +115,10 @@ export class HistoryReader {
     throw new Error(`git log wrote an unknown line in state ${this.#state}`);
   }
 
-  /** All of it but trees and parents: some rules take names of objects for tokens. */
+  /**
+   * All of it but trees and parents: some rules take names of objects for tokens. Of who wrote it the word before is
+   * left out: `auth` in it has gitleaks try its slowest rule on the whole chunk, 24 ms in a push of 100 commits.
+   */
   #header(bytes: Uint8Array): void {
     if (bytes.length === 0) {
       this.#state = "message";
@@ -123,7 +126,7 @@ export class HistoryReader {
       return;
     }
     const link = /^(tree|parent) [0-9a-f]{40,64}$/.exec(text(bytes))?.[1];
-    if (link === undefined) return this.#add(bytes);
+    if (link === undefined) return this.#add(bytes.subarray(personAt(bytes)));
     if (link === "parent" && ++this.#parents > MAX_PARENTS) {
       throw new Error(`a merge has more than ${MAX_PARENTS} parents`);
     }
@@ -194,6 +197,11 @@ const [PLUS, MINUS, SPACE, BACKSLASH, QUOTE] = [0x2b, 0x2d, 0x20, 0x5c, 0x22];
 
 // A byte order mark is not left out: a line of nothing else is no empty line.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Where the person begins in `author PERSON` and `committer PERSON`; 0 in other lines. */
+function personAt(header: Uint8Array): number {
+  return ["author ", "committer "].find((word) => startsWith(header, word))?.length ?? 0;
+}
 
 function text(bytes: Uint8Array): string {
   return decoder.decode(bytes);

@@ -20,6 +20,10 @@ export interface JournalEntry {
   readonly text?: string;
 }
 
+/** Findings and refs of one entry: a push of many must not make the log unreadable. */
+const MAX_LISTED = 50;
+
+/** Longest line, bytes. */
 const MAX_LINE = 64 * 1024;
 
 /** Programs that keep a log; in a bottle one of them runs. */
@@ -30,7 +34,7 @@ export type Keeper = typeof KEEPERS[number];
 
 /** Hands an entry to the sidecar. A sidecar that is not there loses it: the push must not hang on the log. */
 export async function note(gate: Gate, entry: JournalEntry): Promise<void> {
-  const line = JSON.stringify({ time: new Date().toISOString(), ...entry });
+  const line = lineOf(entry, new Date());
   for (const keeper of KEEPERS) {
     try {
       using connection = await Deno.connect({ transport: "unix", path: socketOf(gate, keeper) });
@@ -40,6 +44,20 @@ export async function note(gate: Gate, entry: JournalEntry): Promise<void> {
       // It is not there; the other may be. The client's message says the same.
     }
   }
+}
+
+/** The line of an entry: JSON that is never cut off. What is too long is left out of it. */
+export function lineOf(entry: JournalEntry, now: Date): string {
+  const time = now.toISOString();
+  const { refs, findings, ...rest } = entry;
+  const line = JSON.stringify({
+    time,
+    ...rest,
+    ...(refs !== undefined && { refs: refs.slice(0, MAX_LISTED) }),
+    ...(findings !== undefined && { findings: findings.slice(0, MAX_LISTED) }),
+  });
+  if (new TextEncoder().encode(line).length <= MAX_LINE) return line;
+  return JSON.stringify({ time, ...rest, text: rest.text?.slice(0, 1000) });
 }
 
 /** Takes lines from hooks until it is disposed. */

@@ -18,9 +18,6 @@ import { tell } from "./tell.ts";
 import { scanPush } from "./scan.ts";
 import { kindOf, lookAtTips } from "./updates.ts";
 
-/** Findings and refs of one entry of the log: a push of many must not make it unreadable. */
-const MAX_LOGGED = 50;
-
 /** Why a push is refused. */
 interface Verdict extends Pick<JournalEntry, "rule" | "findings"> {
   readonly verdict: "refused" | "fault";
@@ -99,10 +96,9 @@ async function main(folder: string, root: string): Promise<number> {
     event: "push",
     repo: mirror.name,
     ...rest,
-    ...(rest.findings !== undefined && { findings: rest.findings.slice(0, MAX_LOGGED) }),
     // The name of a ref can be what was found.
     ...(!rest.findings?.some(({ part }) => part === "ref name") && {
-      refs: updates.slice(0, MAX_LOGGED).map((update) => update.ref),
+      refs: updates.map((update) => update.ref),
     }),
     text: lines[0],
   });

@@ -84,6 +84,7 @@ async function addHistory(document: ScanDocument, folder: string, tips: readonly
 
 /** Those that are files: not deleted, and no submodules. */
 async function filesOf(folder: string, merged: readonly MergedFile[]): Promise<readonly MergedFile[]> {
+  if (merged.length === 0) return [];
   const { code, stdout } = await git(folder, ["cat-file", "--batch-check=%(objecttype)"], {
     input: merged.map(({ oid }) => `${oid}\n`).join(""),
   });

@@ -39,6 +39,7 @@ export async function runBackend(
   }).spawn();
   // Reaps it, whoever ended it.
   void child.status;
+  const { socket } = incoming;
   const output = child.stdout.getReader();
   const fed = feed(child, incoming, request.limit);
   try {
@@ -52,6 +53,8 @@ export async function runBackend(
     if (first !== undefined && "status" in first) return first;
     outgoing.writeHead(head.status, head.headers);
     await send(outgoing, output, first);
+    // Git may have answered in the middle of a body, which goes on; what is wrong with it then can only be cut off.
+    if (await fed !== undefined) socket.destroy();
     return undefined;
   } finally {
     // A client that goes away closes the pipe, and that ends git.

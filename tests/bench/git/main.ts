@@ -5,6 +5,7 @@
  */
 
 import { OperatorError } from "../../../lib/errors.ts";
+import { gitleaksFolder } from "../../support/part_program.ts";
 import { runOrThrow } from "../../support/sshd.ts";
 import { watchMachine } from "../egress/machine.ts";
 import { HELP, type Options, parseOptions } from "./options.ts";
@@ -21,6 +22,8 @@ function print(text: string): void {
 }
 
 async function run(options: Options, signal: AbortSignal): Promise<void> {
+  // The one that bottles run, for the gate and for the comparison.
+  Deno.env.set("PATH", `${await gitleaksFolder()}:${Deno.env.get("PATH")}`);
   const versions = [`deno ${Deno.version.deno}`, ...await programVersions()];
   await using world = await makeWorld(options, say);
   const watched = watchMachine();

@@ -28,7 +28,7 @@ export const HELP = `bench:git: the git gate against git and ssh without it, sid
   --commits N         of the repository that is cloned (20000)
   --json              JSON with every sample instead of tables
 
-It needs git, gitleaks, ssh and sshd. A quick check: --rounds 1 --commits 500
+It needs git, ssh, sshd and the engine that "deno task setup" prepared. A quick check: --rounds 1 --commits 500
 `;
 
 /** Reads the command line. @throws {OperatorError} a usage error, status 2 */

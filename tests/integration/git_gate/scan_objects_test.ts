@@ -1,6 +1,6 @@
 /** A secret in every part of a commit or a tag that is no file: each is pushed for real, and each is refused. */
 
-import { assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { madeUpToken } from "../../support/git_gate.ts";
 import { startScanLab } from "../../support/scan_lab.ts";
 
@@ -126,6 +126,11 @@ Deno.test("a secret outside files", async (t) => {
     await lab.fresh();
     const said = await lab.refused(token, `HEAD:refs/heads/fix/${token}`);
     assertStringIncludes(said, "github-pat: ref name");
+    const told = () =>
+      lab.gate.log().find(({ findings }) => JSON.stringify(findings ?? "").includes("ref name"));
+    while (told() === undefined) await new Promise((resolve) => setTimeout(resolve, 10));
+    assertEquals(told()!.verdict, "refused");
+    assert(!lab.gate.output().includes(token), "the log has the secret");
   });
 
   await t.step("in the name of a tag", async () => {

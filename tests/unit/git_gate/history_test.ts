@@ -58,8 +58,7 @@ Deno.test("an ordinary commit: header, message, name, lines", async () => {
   assertEquals(pieces, [
     {
       place: { commit: C1, part: "commit header" },
-      text: "author Agent <agent@lab.example> 1700000000 +0000\n" +
-        "committer Agent <agent@lab.example> 1700000000 +0000",
+      text: "Agent <agent@lab.example> 1700000000 +0000\nAgent <agent@lab.example> 1700000000 +0000",
     },
     { place: { commit: C1, part: "commit message", line: 1 }, text: "subject\n\f\nbody" },
     { place: { commit: C1, part: "file name", file: "a.txt" }, text: "diff --git a/a.txt b/a.txt" },
