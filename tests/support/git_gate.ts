@@ -184,6 +184,10 @@ const CLIENT_ENV = {
   GIT_COMMITTER_NAME: "Agent",
   GIT_COMMITTER_EMAIL: "agent@lab.example",
   LC_ALL: "C",
+  // Housekeeping that goes on behind a command would write into a folder that is being removed.
+  GIT_CONFIG_COUNT: "1",
+  GIT_CONFIG_KEY_0: "maintenance.auto",
+  GIT_CONFIG_VALUE_0: "false",
 };
 
 /** The client's git: another version than the gate's where the environment names one. */

@@ -1,6 +1,6 @@
 /** Names of files and lines of content that lead readers of diffs astray. */
 
-import { assertStringIncludes } from "@std/assert";
+import { assertMatch, assertStringIncludes } from "@std/assert";
 import { madeUpToken } from "../../support/git_gate.ts";
 import { startScanLab } from "../../support/scan_lab.ts";
 
@@ -167,6 +167,7 @@ Deno.test("a secret in a name is told without the name", async (t) => {
       new Uint8Array([...name, ...blob.match(/../g)!.map((h) => parseInt(h, 16))]),
     );
     const output = await lab.failed(`${await lab.rawCommit({ tree })}:refs/heads/${branch}`);
-    assertStringIncludes(output, "the name of a file is too long");
+    // A newer git refuses such names itself, before our reader meets one.
+    assertMatch(output, /the name of a file is too long|largePathname/);
   });
 });
