@@ -198,17 +198,17 @@ const [PLUS, MINUS, SPACE, BACKSLASH, QUOTE] = [0x2b, 0x2d, 0x20, 0x5c, 0x22];
 // A byte order mark is not left out: a line of nothing else is no empty line.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Where the person begins in `author PERSON` and `committer PERSON`; 0 in other lines. */
-function personAt(header: Uint8Array): number {
-  return ["author ", "committer "].find((word) => startsWith(header, word))?.length ?? 0;
-}
-
 function text(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
 function startsWith(bytes: Uint8Array, prefix: string): boolean {
   return [...prefix].every((char, at) => bytes[at] === char.charCodeAt(0));
+}
+
+/** Where the person begins in `author PERSON` and `committer PERSON`; 0 in other lines. */
+function personAt(header: Uint8Array): number {
+  return ["author ", "committer "].find((word) => startsWith(header, word))?.length ?? 0;
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {

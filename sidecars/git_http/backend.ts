@@ -39,6 +39,7 @@ export async function runBackend(
   }).spawn();
   // Reaps it, whoever ended it.
   void child.status;
+  // Of a request whose body was given up, the socket is not told any more.
   const { socket } = incoming;
   const output = child.stdout.getReader();
   const fed = feed(child, incoming, request.limit);

@@ -15,9 +15,6 @@ import { bodyFault, cgiVariables, readRequest, type Refusal } from "./requests.t
 /** Requests at once; a client asks one after the other. */
 const MAX_REQUESTS = 32;
 
-/** How long a refused client may keep its connection, milliseconds. */
-const LINGER = 5_000;
-
 /** How old the look of the listing may be for the request that follows it, milliseconds. */
 const SAME_VISIT = 10_000;
 
@@ -85,7 +82,7 @@ async function isFolder({ path }: Mirror): Promise<boolean> {
   return (await Deno.lstat(path).catch(() => undefined))?.isDirectory ?? false;
 }
 
-/** git's clients show the text, each line behind `remote: `. */
+/** git's clients show the text, each line behind `remote: `. What of a body is still to come is not waited for. */
 function answer(outgoing: ServerResponse, { status, text }: Refusal): void {
   if (outgoing.headersSent) return void outgoing.destroy();
   outgoing.writeHead(status, {
@@ -93,11 +90,7 @@ function answer(outgoing: ServerResponse, { status, text }: Refusal): void {
     "cache-control": "no-store",
     "connection": "close",
   });
-  const { socket } = outgoing;
   outgoing.end(`git-http: ${text}\n`);
-  // Of a client that sends on, the rest is not waited for; it has a while to read what this is about.
-  const late = setTimeout(() => socket?.destroy(), LINGER);
-  socket?.once("close", () => clearTimeout(late));
 }
 
 if (import.meta.main) await runGateProgram(PROGRAM, Deno.args);

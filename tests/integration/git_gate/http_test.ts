@@ -139,25 +139,27 @@ Deno.test("git-http", async (t) => {
     assertEquals(Object.keys(await refsOf(`${gate.root}/app.git`)), ["refs/heads/main"]);
   });
 
-  await t.step("a body that goes on behind git's answer is cut off at the bound", async () => {
-    using connection = await Deno.connect({ hostname: "127.0.0.1", port: gate.port });
-    const write = async (text: string) => {
-      const bytes = new TextEncoder().encode(text);
-      for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
-    };
-    await write(head("POST", PACK, "Transfer-Encoding: chunked").replace("close", "keep-alive"));
-    // No packet of git's begins so: git answers at once. Nothing is read here, and the bound and what the system holds
-    // are far less than this.
-    const sending = (async () => {
-      for (let sent = 0; sent < 200; sent++) await write(`10000\r\n${"\0".repeat(0x10000)}\r\n`);
-      return "all of it was taken";
-    })().catch((error) => error instanceof Error ? "cut off" : String(error));
-    const late = Promise.withResolvers<string>();
-    const timer = setTimeout(() => late.resolve("left waiting"), 20_000);
-    const outcome = await Promise.race([sending, late.promise]);
-    clearTimeout(timer);
-    assertEquals(outcome, "cut off");
-  });
+  // Of the first no packet of git's begins so, and git answers at once; the others never reach git.
+  for (const target of [PACK, "/app.git/git-upload-archive", "/none.git/git-receive-pack"]) {
+    await t.step(`a body that goes on behind the answer is cut off: ${target}`, async () => {
+      using connection = await Deno.connect({ hostname: "127.0.0.1", port: gate.port });
+      const write = async (text: string) => {
+        const bytes = new TextEncoder().encode(text);
+        for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+      };
+      await write(head("POST", target, "Transfer-Encoding: chunked").replace("close", "keep-alive"));
+      // Nothing is read here, and the bound and what the system holds are far less than this.
+      const sending = (async () => {
+        for (let sent = 0; sent < 200; sent++) await write(`10000\r\n${"\0".repeat(0x10000)}\r\n`);
+        return "all of it was taken";
+      })().catch((error) => error instanceof Error ? "cut off" : String(error));
+      const late = Promise.withResolvers<string>();
+      const timer = setTimeout(() => late.resolve("left waiting"), 20_000);
+      const outcome = await Promise.race([sending, late.promise]);
+      clearTimeout(timer);
+      assertEquals(outcome, "cut off");
+    });
+  }
 
   await t.step("git's own push over the bound fails and says so; the next one works", async () => {
     await using other = await clone(gate.url("app"));

@@ -21,7 +21,7 @@ const times = <T>(count: number, make: (at: number) => T) =>
 function packageLock(): string {
   const packages = Object.fromEntries(times(300, (at) => [`node_modules/key-token-${at}`, {
     version: `1.${at}.0`,
-    resolved: `https://registry.npmjs.org/key-token-${at}/-/key-token-${at}-1.${at}.0.tgz`,
+    resolved: `https://packages.lab.example/key-token-${at}/-/key-token-${at}-1.${at}.0.tgz`,
     integrity: `sha512-${base64(64)}`,
     dev: true,
   }]));
